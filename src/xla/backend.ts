@@ -1,0 +1,329 @@
+/**
+ * The TensorFlow.js backend `xla`.
+ *
+ * Kernels do not compute: they extend a graph of StableHLO values. Reading a tensor compiles what it needs into one
+ * program – together with every other live tensor on the way, so that nothing is computed twice –, runs it, and turns
+ * those values into parameters of what follows. Programs are kept by their text, so a loop compiles once.
+ */
+import {
+  type BackendValues,
+  type DataType,
+  DataStorage,
+  KernelBackend,
+  type TensorInfo,
+  engine,
+  util,
+} from '@tensorflow/tfjs-core';
+import { DeviceArray, deviceMemory } from './deviceArray';
+import { XlaError } from './errors';
+import { type DType, type Value, dependencies, parameter } from './hlo';
+import { type PjrtBuffer } from './pjrt';
+import { type Runtime } from './runtime';
+
+type DataId = object;
+
+interface Entry {
+  readonly dtype: DataType;
+  refCount: number;
+  /** Numbers, on the graph or on the device. */
+  value?: Value;
+  /** Strings stay on the host, as tfjs encodes them (UTF-8). */
+  strings?: Uint8Array[];
+}
+
+/** Kernels recorded, at least, before a new outermost scope starts what has been recorded so far. */
+const FLUSH_AT_SCOPE = 250;
+/** Kernels recorded before everything is started in any case. */
+const FLUSH_ALWAYS = 5000;
+/** Host arrays up to this many bytes are kept on the host until a program needs them. */
+const SMALL = 1 << 16;
+
+const STORAGE: Partial<Record<DataType, DType>> = {
+  float32: 'f32',
+  int32: 's32',
+  bool: 'pred',
+  complex64: 'c64',
+};
+
+/** What a trace (see jit) wants to know while it records. */
+export interface Tracer {
+  /** Called before each kernel. */
+  beforeKernel(): void;
+}
+
+export class XlaBackend extends KernelBackend {
+  readonly data = new DataStorage<Entry>(this, engine());
+  /** Set while jit records a function: nothing may be read or run then. */
+  tracer: Tracer | undefined;
+  private readonly live = new Map<Value, number>();
+  private recorded = 0;
+  private rootScope: unknown;
+
+  constructor(readonly runtime: Runtime) {
+    super();
+  }
+
+  // ---------------------------------------------------------------- entries
+
+  /** A new tensor that stands for `value`; `dtype` is what tfjs takes it for. */
+  makeTensorInfo(value: Value, dtype: DataType): TensorInfo {
+    const dataId: DataId = {};
+    this.data.set(dataId, { dtype, refCount: 1 });
+    this.setValue(dataId, value);
+    return { dataId, shape: [...value.shape], dtype };
+  }
+
+  /** The value behind a tensor. */
+  getValue(dataId: DataId): Value {
+    const value = this.data.get(dataId).value;
+    if (!value) throw new XlaError('A tensor of strings has no value on the device.');
+    return value;
+  }
+
+  /** Lets a tensor stand for another value. */
+  setValue(dataId: DataId, value: Value): void {
+    const entry = this.data.get(dataId);
+    value.retain();
+    this.live.set(value, (this.live.get(value) ?? 0) + 1);
+    if (entry.value) this.drop(entry.value);
+    entry.value = value;
+  }
+
+  private drop(value: Value): void {
+    const left = this.live.get(value)! - 1;
+    if (left > 0) this.live.set(value, left);
+    else this.live.delete(value);
+    value.release();
+  }
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    const dataId: DataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(
+    dataId: DataId,
+    values: BackendValues,
+    shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    if (dtype === 'string') {
+      this.data.set(dataId, { dtype, refCount, strings: values as Uint8Array[] });
+      return;
+    }
+    this.data.set(dataId, { dtype, refCount });
+    this.setValue(dataId, this.fromHost(values as ArrayLike<number>, shape, STORAGE[dtype]!));
+  }
+
+  /** A parameter that holds these numbers; the array may be changed afterwards. */
+  fromHost(values: ArrayLike<number>, shape: readonly number[], dtype: DType): Value {
+    const type = { dtype, shape: [...shape] };
+    const data = toStorage(values, dtype);
+    const copy = data.byteLength <= SMALL && (data as unknown) === values ? data.slice() : data;
+    const array = DeviceArray.fromHost(type, copy);
+    if (data.byteLength > SMALL) array.onDevice(this.runtime.client);
+    return parameter(type, array);
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const entry = this.data.get(dataId);
+    entry.refCount--;
+    if (!force && entry.refCount > 0) return false;
+    if (entry.value) this.drop(entry.value);
+    this.data.delete(dataId);
+    return true;
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  override readSync(dataId: DataId): BackendValues {
+    const entry = this.data.get(dataId);
+    if (entry.strings) return entry.strings;
+    this.refuseInTrace();
+    const value = entry.value!;
+    this.materialize([value]);
+    const array = value.source as DeviceArray;
+    if (array.hostData) return fromStorage(array.hostData, entry.dtype, value.dtype).slice();
+    return fromStorage(array.onDevice(this.runtime.client).toHost(), entry.dtype, value.dtype);
+  }
+
+  override async read(dataId: DataId): Promise<BackendValues> {
+    const entry = this.data.get(dataId);
+    if (entry.strings) return entry.strings;
+    this.refuseInTrace();
+    const value = entry.value!;
+    value.retain();
+    try {
+      await this.materializeAsync([value]);
+      const array = value.source as DeviceArray;
+      if (array.hostData) return fromStorage(array.hostData, entry.dtype, value.dtype).slice();
+      return fromStorage(await array.onDevice(this.runtime.client).toHostAsync(), entry.dtype, value.dtype);
+    } finally {
+      value.release();
+    }
+  }
+
+  /** Resolves when the tensor has been computed. */
+  async ready(dataId: DataId): Promise<void> {
+    const value = this.getValue(dataId);
+    value.retain();
+    try {
+      await this.materializeAsync([value]);
+      const array = value.source as DeviceArray;
+      if (!array.hostData) await array.onDevice(this.runtime.client).ready();
+    } finally {
+      value.release();
+    }
+  }
+
+  private refuseInTrace(): void {
+    if (!this.tracer) return;
+    throw new XlaError(
+      'Tensor data was read inside jit(): while a function is recorded its tensors have no data. ' +
+        'Return the tensor and read it outside, or compute with tensor operations.',
+    );
+  }
+
+  /** Called before each kernel: starts what was recorded when a step of the user's loop seems to be over. */
+  beforeKernel(): void {
+    if (this.tracer) return this.tracer.beforeKernel();
+    const scope = engine().state.scopeStack[1] ?? engine().state.scopeStack[0];
+    this.recorded++;
+    if ((this.recorded >= FLUSH_AT_SCOPE && scope !== this.rootScope) || this.recorded >= FLUSH_ALWAYS)
+      this.flush();
+    this.rootScope = scope;
+  }
+
+  /** Starts the computation of every live tensor that has not been computed. */
+  flush(): void {
+    this.recorded = 0;
+    const pending = [...this.live.keys()].filter(v => v.op !== 'parameter');
+    if (pending.length > 0) this.materialize(pending);
+  }
+
+  /** Computes the values, which then are parameters. Returns when the computation has started. */
+  materialize(values: readonly Value[]): void {
+    const roots = this.withLiveValues(values);
+    if (roots.length === 0) return;
+    const module = this.runtime.module(roots);
+    const program = this.runtime.compile(module, roots);
+    const outputs = this.runtime.execute(program, this.buffers(module.parameters));
+    roots.forEach((root, i) => root.bind(outputs[i]));
+    this.recorded = 0;
+  }
+
+  /** As `materialize`, compiling off the event loop. */
+  async materializeAsync(values: readonly Value[]): Promise<void> {
+    const roots = this.withLiveValues(values);
+    if (roots.length === 0) return;
+    const module = this.runtime.module(roots);
+    const used = [...roots, ...module.parameters];
+    used.forEach(v => v.retain());
+    try {
+      const program = await this.runtime.compileAsync(module, roots);
+      const outputs = this.runtime.execute(program, this.buffers(module.parameters));
+      roots.forEach((root, i) => (root.op === 'parameter' ? outputs[i].free() : root.bind(outputs[i])));
+    } finally {
+      used.forEach(v => v.release());
+    }
+  }
+
+  /** Device buffers behind parameters. */
+  buffers(parameters: readonly Value[]): PjrtBuffer[] {
+    return parameters.map(p => (p.source as DeviceArray).onDevice(this.runtime.client));
+  }
+
+  /** The values not yet computed, and all live tensors that they are computed from. */
+  private withLiveValues(values: readonly Value[]): Value[] {
+    const roots = new Set<Value>();
+    const seen = new Set<Value>();
+    const stack = values.filter(v => v.op !== 'parameter');
+    stack.forEach(v => roots.add(v));
+    for (let v = stack.pop(); v; v = stack.pop()) {
+      if (seen.has(v)) continue;
+      seen.add(v);
+      if (this.live.has(v) && v.op !== 'constant') roots.add(v);
+      for (const operand of dependencies(v)) if (operand.op !== 'parameter') stack.push(operand);
+    }
+    return [...roots];
+  }
+
+  // ---------------------------------------------------------------- the rest of tfjs's contract
+
+  override memory(): { unreliable: boolean; numBytesOnDevice: number; numArraysOnDevice: number } {
+    return {
+      unreliable: false,
+      numBytesOnDevice: deviceMemory.bytes,
+      numArraysOnDevice: deviceMemory.arrays,
+    };
+  }
+
+  override timerAvailable(): boolean {
+    return true;
+  }
+
+  /** Wall time of `f` and of everything that it recorded. */
+  override async time(f: () => void): Promise<{ kernelMs: number }> {
+    this.flush();
+    const start = util.now();
+    f();
+    this.flush();
+    return { kernelMs: util.now() - start };
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override dispose(): void {
+    this.live.clear();
+  }
+}
+
+/** The array as the device stores it. */
+function toStorage(values: ArrayLike<number>, dtype: DType): Float32Array | Int32Array | Uint8Array {
+  if (dtype === 'f32' || dtype === 'c64')
+    return values instanceof Float32Array ? values : Float32Array.from(values);
+  if (dtype === 's32') return values instanceof Int32Array ? values : Int32Array.from(values);
+  if (dtype === 'u8') return values instanceof Uint8Array ? values : Uint8Array.from(values);
+  return Uint8Array.from(values, x => (x ? 1 : 0));
+}
+
+/** The array as tfjs hands it out for `dtype`. */
+function fromStorage(
+  bytes: ArrayBufferView,
+  dtype: DataType,
+  storage: DType,
+): Float32Array | Int32Array | Uint8Array {
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (storage === 'f32' || storage === 'c64') return new Float32Array(buffer, byteOffset, byteLength / 4);
+  if (storage === 's32') return new Int32Array(buffer, byteOffset, byteLength / 4);
+  const small = new Uint8Array(buffer, byteOffset, byteLength);
+  if (storage === 'pred') return small;
+  if (storage === 'u8') return dtype === 'int32' ? Int32Array.from(small) : Float32Array.from(small);
+  if (storage === 'bf16') {
+    const bits = new Uint32Array(byteLength / 2);
+    new Uint16Array(buffer, byteOffset, byteLength / 2).forEach((half, i) => (bits[i] = half << 16));
+    return new Float32Array(bits.buffer);
+  }
+  throw new XlaError(`Data of type ${storage} cannot be read as ${dtype}.`);
+}

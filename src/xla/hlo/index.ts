@@ -1,0 +1,4 @@
+export * from './types';
+export * from './value';
+export * from './builder';
+export * from './print';

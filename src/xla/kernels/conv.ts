@@ -1,0 +1,202 @@
+/** Convolutions and their gradients, each one StableHLO convolution. */
+import { backend_util } from '@tensorflow/tfjs-core';
+import * as hlo from '../hlo';
+import { type Value } from '../hlo';
+import { type ActivationAttrs, epilogue } from './activation';
+import { define } from './define';
+import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
+import { factor, productPrecision } from './precision';
+
+/** Axis letters of activations (`lhs`) and kernels (`rhs`), see `hlo.convolution`. */
+interface Layout {
+  readonly data: string;
+  readonly kernel: string;
+}
+
+export interface Convolution {
+  readonly axes: readonly Axis[];
+  readonly layout: Layout;
+  /** Channel groups: each sees only its share of the input channels. */
+  readonly groups: number;
+}
+
+const swap = (letters: string, a: string, b: string): string =>
+  [...letters].map(l => (l === a ? b : l === b ? a : l)).join('');
+
+/** y = x * w. */
+export function forward(x: Value, w: Value, c: Convolution): Value {
+  return hlo.convolution(factor(x), factor(w), {
+    layout: { lhs: c.layout.data, rhs: c.layout.kernel, out: c.layout.data },
+    strides: c.axes.map(a => a.stride),
+    padding: c.axes.map(forwardPadding),
+    rhsDilation: c.axes.map(a => a.dilation),
+    featureGroups: c.groups,
+    precision: productPrecision(),
+  });
+}
+
+/** dL/dx: the dilated gradient convolved with the reversed kernel, input and output channels swapped. */
+export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
+  return hlo.convolution(factor(dy), factor(groupedTranspose(w, c)), {
+    layout: { lhs: c.layout.data, rhs: swap(c.layout.kernel, 'i', 'o'), out: c.layout.data },
+    strides: c.axes.map(() => 1),
+    padding: c.axes.map(inputGradientPadding),
+    lhsDilation: c.axes.map(a => a.stride),
+    rhsDilation: c.axes.map(a => a.dilation),
+    reversal: c.axes.map(() => true),
+    featureGroups: c.groups,
+    precision: productPrecision(),
+  });
+}
+
+/** Kernel […, in/g, out] → […, in, out/g] so that each group's input channels become its outputs. */
+function groupedTranspose(w: Value, { groups }: Convolution): Value {
+  if (groups === 1) return w;
+  const spatial = w.shape.slice(0, -2);
+  const [i, o] = w.shape.slice(-2);
+  const n = spatial.length;
+  const split = hlo.reshape(w, [...spatial, i, groups, o / groups]);
+  const perm = [...spatial.map((_, k) => k), n + 1, n, n + 2];
+  return hlo.reshape(hlo.transpose(split, perm), [...spatial, i * groups, o / groups]);
+}
+
+/** dL/dw: the input convolved with the gradient, batch and channels swapped. */
+export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
+  const gradient = hlo.convolution(factor(x), factor(dy), {
+    layout: {
+      lhs: swap(c.layout.data, 'b', 'f'),
+      rhs: swap(swap(c.layout.data, 'b', 'i'), 'f', 'o'),
+      out: swap(swap(c.layout.kernel, 'i', 'b'), 'o', 'f'),
+    },
+    strides: c.axes.map(a => a.dilation),
+    padding: c.axes.map(a => [a.low, filterHigh(a)]),
+    rhsDilation: c.axes.map(a => a.stride),
+    batchGroups: c.groups,
+    precision: productPrecision(),
+  });
+  return hlo.convert(gradient, 'f32');
+}
+
+/** Padding after the input that gives exactly `kernel` positions. */
+function filterHigh(a: Axis): number {
+  return (a.kernel - 1) * a.dilation + (a.output - 1) * a.stride + 1 - a.input - a.low;
+}
+
+// ---------------------------------------------------------------- 2-D kernels
+
+type Pad = 'valid' | 'same' | number | backend_util.ExplicitPadding;
+
+export interface Conv2DAttrs extends ActivationAttrs {
+  strides: [number, number] | number;
+  pad: Pad;
+  dataFormat?: 'NHWC' | 'NCHW';
+  dilations?: [number, number] | number;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  groups?: number;
+}
+
+type Shape4 = [number, number, number, number];
+
+/** Where the windows of a (grouped) 2-D convolution lie; `w` is [h, w, in/groups, out]. */
+function convolution2D(x: readonly number[], w: readonly number[], attrs: Conv2DAttrs): Convolution {
+  const format = attrs.dataFormat ?? 'NHWC';
+  const groups = attrs.groups ?? 1;
+  const info = backend_util.computeConv2DInfo(
+    x as Shape4,
+    [w[0], w[1], w[2] * groups, w[3]],
+    attrs.strides,
+    attrs.dilations ?? 1,
+    attrs.pad,
+    attrs.dimRoundingMode,
+    false,
+    backend_util.convertConv2DDataFormat(format),
+  );
+  return {
+    axes: axes2D(info),
+    layout: { data: format === 'NHWC' ? 'b01f' : 'bf01', kernel: '01io' },
+    groups,
+  };
+}
+
+const channelAxis = (attrs: Conv2DAttrs): number => (attrs.dataFormat === 'NCHW' ? 1 : 3);
+
+for (const name of ['Conv2D', 'GroupedConv2D', 'FusedConv2D']) {
+  define<Conv2DAttrs>(name, (inputs, attrs) => {
+    const { x, filter } = inputs;
+    const y = forward(x, filter, convolution2D(x.shape, filter.shape, attrs));
+    return epilogue(y, inputs, attrs, channelAxis(attrs));
+  });
+}
+
+for (const name of ['Conv2DBackpropInput', 'GroupedConv2DBackpropInput']) {
+  define<Conv2DAttrs & { inputShape: number[] }>(name, ({ dy, filter }, attrs) =>
+    inputGradient(dy, filter, convolution2D(attrs.inputShape, filter.shape, attrs)),
+  );
+}
+
+for (const name of ['Conv2DBackpropFilter', 'GroupedConv2DBackpropFilter']) {
+  define<Conv2DAttrs & { filterShape: number[] }>(name, ({ x, dy }, attrs) =>
+    filterGradient(x, dy, convolution2D(x.shape, attrs.filterShape, attrs)),
+  );
+}
+
+// ---------------------------------------------------------------- depthwise: as many groups as channels
+
+/** Kernel [h, w, channels, multiplier] → [h, w, 1, channels·multiplier]. */
+function flatten(w: Value): Value {
+  const [h, width, channels, multiplier] = w.shape;
+  return hlo.reshape(w, [h, width, 1, channels * multiplier]);
+}
+
+function depthwise(x: readonly number[], filter: readonly number[], attrs: Conv2DAttrs): Convolution {
+  const [h, w, channels, multiplier] = filter;
+  return convolution2D(x, [h, w, 1, channels * multiplier], { ...attrs, groups: channels });
+}
+
+for (const name of ['DepthwiseConv2dNative', 'FusedDepthwiseConv2D']) {
+  define<Conv2DAttrs>(name, (inputs, attrs) => {
+    const { x, filter } = inputs;
+    const y = forward(x, flatten(filter), depthwise(x.shape, filter.shape, attrs));
+    return epilogue(y, inputs, attrs, channelAxis(attrs));
+  });
+}
+define<Conv2DAttrs & { inputShape: number[] }>(
+  'DepthwiseConv2dNativeBackpropInput',
+  ({ dy, filter }, attrs) =>
+    inputGradient(dy, flatten(filter), depthwise(attrs.inputShape, filter.shape, attrs)),
+);
+define<Conv2DAttrs & { filterShape: number[] }>('DepthwiseConv2dNativeBackpropFilter', ({ x, dy }, attrs) =>
+  hlo.reshape(filterGradient(x, dy, depthwise(x.shape, attrs.filterShape, attrs)), attrs.filterShape),
+);
+
+// ---------------------------------------------------------------- 3-D kernels
+
+interface Conv3DAttrs {
+  strides: [number, number, number] | number;
+  pad: 'valid' | 'same';
+  dataFormat?: 'NDHWC' | 'NCDHW';
+  dilations?: [number, number, number] | number;
+}
+
+type Shape5 = [number, number, number, number, number];
+
+function convolution3D(x: readonly number[], w: readonly number[], attrs: Conv3DAttrs): Convolution {
+  const info = backend_util.computeConv3DInfo(
+    x as Shape5,
+    w as Shape5,
+    attrs.strides,
+    attrs.dilations ?? 1,
+    attrs.pad,
+  );
+  return { axes: axes3D(info), layout: { data: 'b012f', kernel: '012io' }, groups: 1 };
+}
+
+define<Conv3DAttrs>('Conv3D', ({ x, filter }, attrs) =>
+  forward(x, filter, convolution3D(x.shape, filter.shape, attrs)),
+);
+define<Conv3DAttrs & { inputShape: number[] }>('Conv3DBackpropInputV2', ({ dy, filter }, attrs) =>
+  inputGradient(dy, filter, convolution3D(attrs.inputShape, filter.shape, attrs)),
+);
+define<Conv3DAttrs & { filterShape: number[] }>('Conv3DBackpropFilterV2', ({ x, dy }, attrs) =>
+  filterGradient(x, dy, convolution3D(x.shape, attrs.filterShape, attrs)),
+);

@@ -1,0 +1,129 @@
+/** Pooling and its gradients, over two or three spatial axes; data is [batch, …spatial, channels]. */
+import { backend_util } from '@tensorflow/tfjs-core';
+import * as hlo from '../hlo';
+import { type Value, type Window } from '../hlo';
+import { define } from './define';
+import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
+
+interface PoolAttrs {
+  filterSize: number | number[];
+  strides: number | number[];
+  pad: 'valid' | 'same' | number | backend_util.ExplicitPadding;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  dataFormat?: string;
+}
+
+type Geometry = (shape: readonly number[], attrs: PoolAttrs) => readonly Axis[];
+
+const pool2D: Geometry = (shape, a) =>
+  axes2D(
+    backend_util.computePool2DInfo(
+      shape as [number, number, number, number],
+      a.filterSize as [number, number],
+      a.strides as [number, number],
+      1,
+      a.pad,
+      a.dimRoundingMode,
+    ),
+  );
+
+const pool3D: Geometry = (shape, a) =>
+  axes3D(
+    backend_util.computePool3DInfo(
+      shape as [number, number, number, number, number],
+      a.filterSize as [number, number, number],
+      a.strides as [number, number, number],
+      1,
+      a.pad as 'valid' | 'same' | number,
+      a.dimRoundingMode,
+    ),
+  );
+
+function windowOf(axes: readonly Axis[]): Window {
+  return {
+    size: [1, ...axes.map(a => a.kernel), 1],
+    strides: [1, ...axes.map(a => a.stride), 1],
+    padding: [[0, 0], ...axes.map(forwardPadding), [0, 0]],
+  };
+}
+
+function maxPool(x: Value, axes: readonly Axis[]): Value {
+  const lowest = hlo.isFloat(x.dtype) ? -Infinity : -2147483648;
+  return hlo.reduceWindow(x, hlo.scalar(lowest, x.dtype), windowOf(axes), hlo.max);
+}
+
+/** The gradient goes to the first largest element of each window. */
+function maxPoolGradient(dy: Value, x: Value, axes: readonly Axis[]): Value {
+  const padding = axes.map(forwardPadding);
+  // Rows that no window reaches: cut them off, and give them a zero gradient.
+  const unused = [0, ...padding.map(([, high]) => Math.max(0, -high)), 0];
+  const used = hlo.slice(
+    x,
+    x.shape.map(() => 0),
+    x.shape.map((d, i) => d - unused[i]),
+  );
+  const w = windowOf(axes);
+  const inside = {
+    ...w,
+    padding: w.padding.map(([low, high]): [number, number] => [low, Math.max(0, high)]),
+  };
+  const dx = hlo.selectAndScatter(used, hlo.convert(dy, used.dtype), hlo.scalar(0, used.dtype), inside, 'GE');
+  return hlo.pad(
+    dx,
+    hlo.scalar(0, dx.dtype),
+    unused.map(() => 0),
+    unused,
+  );
+}
+
+/** How many elements of the input each window covers, as [1, …outputs, 1]. */
+function counts(axes: readonly Axis[]): Value {
+  let values = [1];
+  for (const a of axes) {
+    const along = Array.from({ length: a.output }, (_, o) => {
+      const start = o * a.stride - a.low;
+      return Math.min(a.input, start + a.kernel) - Math.max(0, start);
+    });
+    values = values.flatMap(v => along.map(n => v * n));
+  }
+  return hlo.constant(values, { dtype: 'f32', shape: [1, ...axes.map(a => a.output), 1] });
+}
+
+function perCount(x: Value, axes: readonly Axis[]): Value {
+  const n = hlo.convert(counts(axes), x.dtype);
+  return hlo.div(x, hlo.broadcastTo(n, x.shape));
+}
+
+function avgPool(x: Value, axes: readonly Axis[]): Value {
+  const y = hlo.isFloat(x.dtype) ? x : hlo.convert(x, 'f32');
+  return perCount(hlo.reduceWindow(y, hlo.scalar(0, y.dtype), windowOf(axes), hlo.add), axes);
+}
+
+/** Spreads each window's gradient evenly: a sum over the dilated gradient. */
+function avgPoolGradient(dy: Value, axes: readonly Axis[]): Value {
+  return hlo.reduceWindow(
+    perCount(dy, axes),
+    hlo.scalar(0, dy.dtype),
+    {
+      size: [1, ...axes.map(a => a.kernel), 1],
+      strides: dy.shape.map(() => 1),
+      padding: [[0, 0], ...axes.map(inputGradientPadding), [0, 0]],
+      baseDilations: [1, ...axes.map(a => a.stride), 1],
+    },
+    hlo.add,
+  );
+}
+
+for (const [suffix, geometry] of [
+  ['', pool2D],
+  ['3D', pool3D],
+] as const) {
+  define<PoolAttrs>(`MaxPool${suffix}`, ({ x }, attrs) => maxPool(x, geometry(x.shape, attrs)));
+  define<PoolAttrs>(`AvgPool${suffix}`, ({ x }, attrs) => avgPool(x, geometry(x.shape, attrs)));
+  define<PoolAttrs>(`MaxPool${suffix}Grad`, ({ dy, input }, attrs) =>
+    maxPoolGradient(dy, input, geometry(input.shape, attrs)),
+  );
+  define<PoolAttrs>(`AvgPool${suffix}Grad`, ({ dy, input }, attrs) =>
+    avgPoolGradient(dy, geometry(input.shape, attrs)),
+  );
+}

@@ -1,0 +1,338 @@
+/** Kernels that move data without computing: reshape, transpose, slice, pad, concatenate, tile and relatives. */
+import { type DataType, backend_util, registerKernel, slice_util, util } from '@tensorflow/tfjs-core';
+import { type XlaBackend } from '../backend';
+import * as hlo from '../hlo';
+import { type DType, type Value } from '../hlo';
+import { BACKEND, define, kernelNames, listOf } from './define';
+
+const MOVE = { storage: true };
+const DTYPES: Partial<Record<DataType, DType>> = {
+  float32: 'f32',
+  int32: 's32',
+  bool: 'pred',
+  complex64: 'c64',
+};
+
+define<{ shape: number[] }>(
+  'Reshape',
+  ({ x }, { shape }) => hlo.reshape(x, util.inferFromImplicitShape(shape, x.size)),
+  MOVE,
+);
+
+define<{ dim: number }>(
+  'ExpandDims',
+  ({ input }, { dim }) => {
+    const shape = [...input.shape];
+    shape.splice(dim < 0 ? input.rank + dim + 1 : dim, 0, 1);
+    return hlo.reshape(input, shape);
+  },
+  MOVE,
+);
+
+define<{ perm: number[] }>('Transpose', ({ x }, { perm }) => hlo.transpose(x, perm), MOVE);
+
+define<{ begin: number | number[]; size: number | number[] }>(
+  'Slice',
+  ({ x }, { begin, size }) => {
+    const info = { shape: [...x.shape], rank: x.rank };
+    const [start, extent] = slice_util.parseSliceParams(info as never, begin, size);
+    slice_util.assertParamsValid(info as never, start, extent);
+    return hlo.slice(
+      x,
+      start,
+      start.map((s, i) => s + extent[i]),
+    );
+  },
+  MOVE,
+);
+
+interface StridedSliceAttrs {
+  begin: number[];
+  end: number[];
+  strides: number[];
+  beginMask: number;
+  endMask: number;
+  ellipsisMask: number;
+  newAxisMask: number;
+  shrinkAxisMask: number;
+}
+
+define<StridedSliceAttrs>(
+  'StridedSlice',
+  ({ x }, a) => {
+    const info = slice_util.sliceInfo(
+      [...x.shape],
+      a.begin,
+      a.end,
+      a.strides,
+      a.beginMask,
+      a.endMask,
+      a.ellipsisMask,
+      a.newAxisMask,
+      a.shrinkAxisMask,
+    );
+    const lengths = slice_util.computeOutShape(info.begin, info.end, info.strides);
+    if (lengths.some(n => n === 0)) return hlo.fill(0, { dtype: x.dtype, shape: info.finalShape });
+    const backwards = info.strides.map((s, i) => (s < 0 ? i : -1)).filter(i => i >= 0);
+    // A negative stride is a positive one over the same elements, read in reverse.
+    const low = info.begin.map((b, i) => (info.strides[i] < 0 ? b + (lengths[i] - 1) * info.strides[i] : b));
+    const step = info.strides.map(Math.abs);
+    const high = low.map((l, i) => l + (lengths[i] - 1) * step[i] + 1);
+    return hlo.reshape(hlo.reverse(hlo.slice(x, low, high, step), backwards), info.finalShape);
+  },
+  MOVE,
+);
+
+/** Values of one storage type. */
+function alike(xs: Value[]): Value[] {
+  if (xs.every(x => x.dtype === xs[0].dtype)) return xs;
+  const target: DType = xs.some(x => x.dtype === 'f32') ? 'f32' : 's32';
+  return xs.map(x => hlo.convert(x, target));
+}
+
+define<{ axis: number }>(
+  'Concat',
+  (inputs, { axis }) => {
+    const all = alike(listOf(inputs));
+    const at = util.parseAxisParam(axis, [...all[0].shape])[0];
+    const filled = all.filter(x => x.size > 0);
+    return filled.length > 0 ? hlo.concatenate(filled, at) : hlo.concatenate(all, at);
+  },
+  MOVE,
+);
+
+define<{ axis: number }>(
+  'Pack',
+  (inputs, { axis }) => {
+    const all = alike(listOf(inputs));
+    const at = axis < 0 ? all[0].rank + 1 + axis : axis;
+    const shape = [...all[0].shape];
+    shape.splice(at, 0, 1);
+    return hlo.concatenate(
+      all.map(x => hlo.reshape(x, shape)),
+      at,
+    );
+  },
+  MOVE,
+);
+
+function pieces(x: Value, axis: number, sizes: readonly number[]): Value[] {
+  let at = 0;
+  return sizes.map(size => {
+    const start = x.shape.map((_, i) => (i === axis ? at : 0));
+    const limit = x.shape.map((d, i) => (i === axis ? at + size : d));
+    at += size;
+    return hlo.slice(x, start, limit);
+  });
+}
+
+define<{ axis: number }>(
+  'Unpack',
+  ({ value }, { axis }) => {
+    const at = axis < 0 ? value.rank + axis : axis;
+    const shape = value.shape.filter((_, i) => i !== at);
+    const ones = new Array<number>(value.shape[at]).fill(1);
+    return pieces(value, at, ones).map(p => hlo.reshape(p, shape));
+  },
+  MOVE,
+);
+
+define<{ numOrSizeSplits: number[] | number; axis: number }>(
+  'SplitV',
+  ({ x }, { numOrSizeSplits, axis }) => {
+    const at = util.parseAxisParam(axis, [...x.shape])[0];
+    const shaped = { shape: [...x.shape] } as never;
+    return pieces(x, at, backend_util.prepareSplitSize(shaped, numOrSizeSplits, at));
+  },
+  MOVE,
+);
+
+define<{ paddings: [number, number][]; constantValue: number }>(
+  'PadV2',
+  ({ x }, { paddings, constantValue }) =>
+    hlo.pad(
+      x,
+      hlo.scalar(constantValue, x.dtype),
+      paddings.map(p => p[0]),
+      paddings.map(p => p[1]),
+    ),
+);
+
+define<{ paddings: [number, number][]; mode: 'reflect' | 'symmetric' }>(
+  'MirrorPad',
+  ({ x }, { paddings, mode }) => {
+    const skip = mode === 'reflect' ? 1 : 0;
+    return paddings.reduce((y, [low, high], axis) => {
+      const n = y.shape[axis];
+      const part = (from: number, to: number): Value => {
+        const start = y.shape.map((_, i) => (i === axis ? from : 0));
+        const limit = y.shape.map((d, i) => (i === axis ? to : d));
+        return hlo.reverse(hlo.slice(y, start, limit), [axis]);
+      };
+      const parts = [y];
+      if (low > 0) parts.unshift(part(skip, skip + low));
+      if (high > 0) parts.push(part(n - skip - high, n - skip));
+      return hlo.concatenate(parts, axis);
+    }, x);
+  },
+  MOVE,
+);
+
+/** Repeats the tensor `reps[i]` times along axis i: a broadcast to [reps₀, d₀, reps₁, d₁, …]. */
+define<{ reps: number[] }>(
+  'Tile',
+  ({ x }, { reps }) => {
+    if (x.shape.every((d, i) => d === 1 || reps[i] === 1))
+      return hlo.broadcastTo(
+        x,
+        x.shape.map((d, i) => d * reps[i]),
+      );
+    const shape = x.shape.flatMap((d, i) => [reps[i], d]);
+    const dims = x.shape.map((_, i) => 2 * i + 1);
+    return hlo.reshape(
+      hlo.broadcastInDim(x, shape, dims),
+      x.shape.map((d, i) => d * reps[i]),
+    );
+  },
+  MOVE,
+);
+
+define<{ shape: number[] }>('BroadcastTo', ({ x }, { shape }) => hlo.broadcastTo(x, shape), MOVE);
+
+define<{ dims: number | number[] }>(
+  'Reverse',
+  ({ x }, { dims }) => hlo.reverse(x, util.parseAxisParam(dims, [...x.shape])),
+  MOVE,
+);
+
+// ---------------------------------------------------------------- blocks
+
+interface BlockAttrs {
+  blockShape: number[];
+}
+
+define<BlockAttrs & { crops: number[][] }>(
+  'BatchToSpaceND',
+  ({ x }, { blockShape, crops }) => {
+    const shape = [...x.shape];
+    const product = blockShape.reduce((a, b) => a * b, 1);
+    const permuted = backend_util.getPermuted(
+      backend_util.getReshaped(shape, blockShape, product).length,
+      blockShape.length,
+    );
+    const spread = hlo.transpose(
+      hlo.reshape(x, backend_util.getReshaped(shape, blockShape, product)),
+      permuted,
+    );
+    const merged = hlo.reshape(spread, backend_util.getReshapedPermuted(shape, blockShape, product));
+    const start = backend_util.getSliceBeginCoords(crops, blockShape.length);
+    const size = backend_util.getSliceSize(merged.shape as number[], crops, blockShape.length);
+    return hlo.slice(
+      merged,
+      start,
+      start.map((s, i) => s + size[i]),
+    );
+  },
+  MOVE,
+);
+
+define<BlockAttrs & { paddings: [number, number][] }>(
+  'SpaceToBatchND',
+  ({ x }, { blockShape, paddings }) => {
+    const product = blockShape.reduce((a, b) => a * b, 1);
+    const full: [number, number][] = [[0, 0], ...paddings];
+    while (full.length < x.rank) full.push([0, 0]);
+    const padded = hlo.pad(
+      x,
+      hlo.scalar(0, x.dtype),
+      full.map(p => p[0]),
+      full.map(p => p[1]),
+    );
+    const shape = [...padded.shape];
+    const spread = backend_util.getReshaped(shape, blockShape, product, false);
+    const perm = backend_util.getPermuted(spread.length, blockShape.length, false);
+    const flat = backend_util.getReshapedPermuted(shape, blockShape, product, false);
+    return hlo.reshape(hlo.transpose(hlo.reshape(padded, spread), perm), flat);
+  },
+  MOVE,
+);
+
+define<{ blockSize: number; dataFormat: 'NHWC' | 'NCHW' }>(
+  'DepthToSpace',
+  ({ x }, { blockSize: k, dataFormat }) => {
+    if (dataFormat === 'NCHW') {
+      const [b, c, h, w] = x.shape;
+      const spread = hlo.transpose(hlo.reshape(x, [b, k, k, c / (k * k), h, w]), [0, 3, 4, 1, 5, 2]);
+      return hlo.reshape(spread, [b, c / (k * k), h * k, w * k]);
+    }
+    const [b, h, w, c] = x.shape;
+    const spread = hlo.transpose(hlo.reshape(x, [b, h, w, k, k, c / (k * k)]), [0, 1, 3, 2, 4, 5]);
+    return hlo.reshape(spread, [b, h * k, w * k, c / (k * k)]);
+  },
+  MOVE,
+);
+
+// ---------------------------------------------------------------- from nothing
+
+/** Registers a kernel without inputs; strings go to the host. */
+function source<A>(name: string, make: (attrs: A) => Value): void {
+  kernelNames.push(name);
+  registerKernel({
+    kernelName: name,
+    backendName: BACKEND,
+    kernelFunc: ({ attrs, backend }) => {
+      const xla = backend as XlaBackend;
+      xla.beforeKernel();
+      const { dtype, shape, value } = attrs as unknown as {
+        dtype?: DataType;
+        shape: number[];
+        value: string;
+      };
+      if (dtype === 'string') {
+        const encoded = util.encodeString(value);
+        const strings = new Array<Uint8Array>(util.sizeFromShape(shape)).fill(encoded);
+        return { dataId: xla.write(strings, shape, 'string'), shape, dtype };
+      }
+      const made = make(attrs as unknown as A);
+      return xla.makeTensorInfo(made, dtype ?? (made.dtype === 's32' ? 'int32' : 'float32'));
+    },
+  });
+}
+
+source<{ shape: number[]; value: number; dtype?: DataType }>('Fill', ({ shape, value, dtype }) =>
+  hlo.fill(value, { dtype: DTYPES[dtype ?? 'float32']!, shape }),
+);
+
+source<{ start: number; stop: number; step: number; dtype?: DataType }>('Range', a => {
+  const count = Math.max(0, Math.ceil((a.stop - a.start) / a.step));
+  const wrong = a.start === a.stop || (a.start < a.stop && a.step < 0) || (a.stop < a.start && a.step > 1);
+  const type = { dtype: DTYPES[a.dtype ?? 'float32']!, shape: [wrong ? 0 : count] };
+  if (type.dtype === 's32' || wrong || count === 0) {
+    return progression(type, Math.trunc(a.start), Math.trunc(a.step));
+  }
+  return progression(type, a.start, a.step);
+});
+
+function progression(type: hlo.TensorType, start: number, step: number): Value {
+  if (type.shape[0] === 0) return hlo.constant([], type);
+  const i = hlo.iota(type, 0);
+  return hlo.add(hlo.mul(i, hlo.fill(step, type)), hlo.fill(start, type));
+}
+
+source<{ start: number; stop: number; num: number }>('LinSpace', ({ start, stop, num }) => {
+  const step = num > 1 ? (stop - start) / (num - 1) : 0;
+  return progression({ dtype: 'f32', shape: [num] }, start, step);
+});
+
+define('Diag', ({ x }) => {
+  const n = x.size;
+  const flat = hlo.reshape(x, [n]);
+  const type: hlo.TensorType = { dtype: 's32', shape: [n, n] };
+  const diagonal = hlo.compare(hlo.iota(type, 0), hlo.iota(type, 1), 'EQ');
+  const full = hlo.select(
+    diagonal,
+    hlo.broadcastInDim(flat, [n, n], [0]),
+    hlo.fill(0, { dtype: x.dtype, shape: [n, n] }),
+  );
+  return hlo.reshape(full, [...x.shape, ...x.shape]);
+});

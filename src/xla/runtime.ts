@@ -1,0 +1,109 @@
+/** Compiles and runs programs on one PJRT client; programs are kept by their text. */
+import { DeviceArray } from './deviceArray';
+import { XlaError } from './errors';
+import { type Module, type ModuleOptions, type TensorType, type Value, printModule } from './hlo';
+import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecutable } from './pjrt';
+
+/** Programs kept in memory; the one not used for longest goes first. */
+const CACHE_SIZE = 2048;
+
+export interface Program {
+  readonly executable: PjrtExecutable;
+  readonly outputs: readonly TensorType[];
+}
+
+/** What the runtime has done since it was made. */
+export interface RuntimeStats {
+  compiled: number;
+  executed: number;
+  compileMs: number;
+}
+
+export class Runtime {
+  readonly stats: RuntimeStats = { compiled: 0, executed: 0, compileMs: 0 };
+  private readonly programs = new Map<string, Program>();
+  private readonly pending = new Map<string, Promise<Program>>();
+
+  constructor(
+    readonly client: PjrtClient,
+    private readonly compileOptions: CompileOptions = {},
+  ) {}
+
+  /** Text and parameters of the program that computes `roots`. */
+  module(roots: readonly Value[], options?: ModuleOptions): Module {
+    return printModule(roots, options);
+  }
+
+  compile(module: Module, outputs: readonly TensorType[]): Program {
+    const known = this.lookUp(module.text);
+    if (known) return known;
+    const start = performance.now();
+    const executable = this.explain(module, () => this.client.compile(module.text, this.compileOptions));
+    return this.keep(module.text, executable, outputs, start);
+  }
+
+  /** As `compile`, off the event loop. */
+  async compileAsync(module: Module, outputs: readonly TensorType[]): Promise<Program> {
+    const known = this.lookUp(module.text);
+    if (known) return known;
+    const underWay = this.pending.get(module.text);
+    if (underWay) return underWay;
+    const start = performance.now();
+    const promise = this.client
+      .compileAsync(module.text, this.compileOptions)
+      .then(executable => this.lookUp(module.text) ?? this.keep(module.text, executable, outputs, start))
+      .catch((error: unknown) => this.explain(module, () => Promise.reject(error)))
+      .finally(() => this.pending.delete(module.text));
+    this.pending.set(module.text, promise);
+    return promise;
+  }
+
+  /** Starts the program and returns its results, which may still be under way; reading one waits for it. */
+  execute(program: Program, inputs: readonly PjrtBuffer[], keep?: readonly number[]): DeviceArray[] {
+    this.stats.executed++;
+    const buffers = program.executable.execute(inputs, keep ? { keep } : undefined);
+    return buffers.map((buffer, i) => DeviceArray.fromBuffer(program.outputs[i], buffer));
+  }
+
+  private lookUp(text: string): Program | undefined {
+    const program = this.programs.get(text);
+    if (program) {
+      this.programs.delete(text);
+      this.programs.set(text, program);
+    }
+    return program;
+  }
+
+  private keep(
+    text: string,
+    executable: PjrtExecutable,
+    outputs: readonly TensorType[],
+    start: number,
+  ): Program {
+    this.stats.compiled++;
+    this.stats.compileMs += performance.now() - start;
+    const program = { executable, outputs: outputs.map(o => ({ dtype: o.dtype, shape: o.shape })) };
+    this.programs.set(text, program);
+    if (this.programs.size > CACHE_SIZE) {
+      const [oldest, old] = this.programs.entries().next().value!;
+      this.programs.delete(oldest);
+      old.executable.destroy();
+    }
+    return program;
+  }
+
+  private explain<T>(module: Module, compile: () => T): T {
+    const wrap = (error: unknown): never => {
+      const message = error instanceof Error ? error.message : String(error);
+      const failure = new XlaError(`XLA did not compile the program: ${message}`, { cause: error });
+      (failure as XlaError & { program?: string }).program = module.text;
+      throw failure;
+    };
+    try {
+      const result = compile();
+      return result instanceof Promise ? (result.catch(wrap) as T) : result;
+    } catch (error) {
+      return wrap(error);
+    }
+  }
+}
