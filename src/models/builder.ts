@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import { heNormal } from './initializers';
-import { type ModelOptions, requireWhole } from './options';
+import { type ModelOptions, requireOneOf, requireWhole } from './options';
 import { Dropout } from './dropout';
 import { GroupedConv2D } from './groupedConv';
 import { ZeroPaddedShortcut } from './shortcut';
 
-/** What a convolution of a model may vary. Padding is always 'same'. */
+/** What a convolution of a model may vary. Where the stride is 1 the output is as large as the input. */
 export interface ConvOptions {
   filters: number;
   /** Side of the square kernel. */
@@ -27,6 +27,7 @@ export const MODEL_OPTION_KEYS = [
   'batchNorm',
   'seed',
   'l2',
+  'padding',
   'initializer',
 ] as const satisfies readonly (keyof ModelOptions)[];
 
@@ -57,6 +58,8 @@ export class Builder {
     }
     if (!(this.epsilon > 0))
       throw new UserError(`batchNorm.epsilon is ${this.epsilon}; give a positive number.`);
+    requireOneOf('padding', options.padding ?? 'same', ['same', 'symmetric']);
+    requireOneOf('initializer', options.initializer ?? 'heNormal', ['heNormal', 'zeros']);
     const l2 = options.l2 ?? 0;
     if (!(l2 >= 0)) throw new UserError(`l2 is ${l2}; give a number of at least 0.`);
     this.regularizer = l2 > 0 ? tf.regularizers.l2({ l2 }) : undefined;
@@ -69,8 +72,14 @@ export class Builder {
     x: tf.SymbolicTensor,
     { filters, size, stride = 1, bias = false, groups = 1 }: ConvOptions,
   ) {
+    let padding: 'same' | 'valid' = 'same';
+    if (this.options.padding === 'symmetric' && stride > 1 && size > 1) {
+      x = apply(tf.layers.zeroPadding2d({ name: `${name}/pad`, padding: (size - 1) / 2 }), x);
+      padding = 'valid';
+    }
     const shared = {
       name,
+      padding,
       filters,
       kernelSize: size,
       strides: stride,
@@ -78,7 +87,7 @@ export class Builder {
       kernelRegularizer: this.regularizer,
     };
     if (groups > 1) return apply(new GroupedConv2D({ ...shared, groups }), x);
-    return apply(tf.layers.conv2d({ ...shared, padding: 'same', useBias: bias }), x);
+    return apply(tf.layers.conv2d({ ...shared, useBias: bias }), x);
   }
 
   batchNorm(name: string, x: tf.SymbolicTensor) {

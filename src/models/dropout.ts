@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
+import { statelessUniform } from '../xla/random';
 
 /** Where the dropout layers take randomness from while `withDropoutSeed` runs. */
 let source: { seed: tf.Tensor1D; calls: number } | undefined;
@@ -19,12 +20,12 @@ export function withDropoutSeed<T>(seed: tf.Tensor1D, fn: () => T): T {
   }
 }
 
-/** Uniform draws in [0, 1) of the given shape, from the step's seed where there is one. */
+/** Uniform draws in [0, 1) of the given shape: by the step's seed, and which layer of the step this is, where there is one. */
 function uniform(shape: number[]): tf.Tensor {
   if (!source) return tf.randomUniform(shape);
   source.calls += 1;
-  const [high, low] = source.seed.dataSync();
-  return tf.randomUniform(shape, 0, 1, 'float32', `${high}/${low}/${source.calls}`);
+  const layer = tf.tensor1d([Math.imul(source.calls, 0x9e3779b9), 0], 'int32');
+  return statelessUniform(shape, source.seed.add(layer) as tf.Tensor1D);
 }
 
 /** Arguments of Dropout. */

@@ -12,13 +12,15 @@ export interface GroupedConv2DArgs {
   kernelSize: number;
   /** Default 1. */
   strides?: number;
+  /** Default 'same'. */
+  padding?: 'same' | 'valid';
   groups: number;
   kernelInitializer?: Parameters<typeof tf.layers.conv2d>[0]['kernelInitializer'];
   kernelRegularizer?: Parameters<typeof tf.layers.conv2d>[0]['kernelRegularizer'];
 }
 
 /**
- * Convolution in groups of channels ("same" padding): output group g sees input group g only.
+ * Convolution in groups of channels: output group g sees input group g only.
  *
  * A back end that registers kernels named GroupedConv2D ({x, filter}), GroupedConv2DBackpropInput ({dy, filter}) and
  * GroupedConv2DBackpropFilter ({x, dy}), each with attributes {strides, pad, groups, inputShape | filterShape}, gets one
@@ -26,28 +28,36 @@ export interface GroupedConv2DArgs {
  *
  * @param x [batch, height, width, channels]
  * @param filter [size, size, channels / groups, filters]; filters of one group lie side by side.
- * @returns [batch, ⌈height/stride⌉, ⌈width/stride⌉, filters]
+ * @returns [batch, ⌈height/stride⌉, ⌈width/stride⌉, filters] with 'same' padding
  */
 export function groupedConv2d(
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
   stride: number,
   groups: number,
+  pad: 'same' | 'valid' = 'same',
 ): tf.Tensor4D {
-  if (tf.getKernel('GroupedConv2D', tf.getBackend())) return oneKernel(x, filter, stride, groups);
+  if (tf.getKernel('GroupedConv2D', tf.getBackend())) {
+    return oneKernel(x, filter, { strides: [stride, stride], pad, groups });
+  }
   return tf.tidy(() => {
     const inputs = tf.split(x, groups, 3) as tf.Tensor4D[];
     const filters = tf.split(filter, groups, 3) as tf.Tensor4D[];
     return tf.concat(
-      inputs.map((input, group) => tf.conv2d(input, filters[group], stride, 'same')),
+      inputs.map((input, group) => tf.conv2d(input, filters[group], stride, pad)),
       3,
     );
   });
 }
 
-function oneKernel(x: tf.Tensor4D, filter: tf.Tensor4D, stride: number, groups: number): tf.Tensor4D {
+interface ConvAttributes extends tf.NamedAttrMap {
+  strides: number[];
+  pad: string;
+  groups: number;
+}
+
+function oneKernel(x: tf.Tensor4D, filter: tf.Tensor4D, attributes: ConvAttributes): tf.Tensor4D {
   const engine = tf.engine();
-  const attributes = { strides: [stride, stride], pad: 'same', groups };
   const inputShape = x.shape;
   const filterShape = filter.shape;
   const convolve = tf.customGrad((...args) => {
@@ -82,6 +92,7 @@ export class GroupedConv2D extends tf.layers.Layer {
   readonly filters: number;
   readonly kernelSize: number;
   readonly strides: number;
+  readonly padding: 'same' | 'valid';
   readonly groups: number;
   private kernel: tf.LayerVariable | undefined;
   private readonly initializer: Initializer;
@@ -94,6 +105,7 @@ export class GroupedConv2D extends tf.layers.Layer {
     this.filters = args.filters;
     this.kernelSize = args.kernelSize;
     this.strides = args.strides ?? 1;
+    this.padding = args.padding ?? 'same';
     this.groups = args.groups;
     if (this.filters % this.groups !== 0) {
       throw new UserError(
@@ -127,18 +139,19 @@ export class GroupedConv2D extends tf.layers.Layer {
 
   override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape {
     const [batch, height, width] = inputShape as tf.Shape;
-    const shrink = (size: number | null) => (size === null ? null : Math.ceil(size / this.strides));
+    const lost = this.padding === 'valid' ? this.kernelSize - 1 : 0;
+    const shrink = (size: number | null) => (size === null ? null : Math.ceil((size - lost) / this.strides));
     return [batch, shrink(height), shrink(width), this.filters];
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor4D;
-    return groupedConv2d(x, this.kernel!.read() as tf.Tensor4D, this.strides, this.groups);
+    return groupedConv2d(x, this.kernel!.read() as tf.Tensor4D, this.strides, this.groups, this.padding);
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    const { filters, kernelSize, strides, groups } = this;
-    return { ...super.getConfig(), filters, kernelSize, strides, groups, ...this.serialized };
+    const { filters, kernelSize, strides, padding, groups } = this;
+    return { ...super.getConfig(), filters, kernelSize, strides, padding, groups, ...this.serialized };
   }
 }
 

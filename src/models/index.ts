@@ -1,5 +1,6 @@
 export { type BatchNormOptions, type ModelOptions } from './options';
 export { type Paper, PAPERS } from './papers';
+export { fromSeed, type SeedModel } from './fromSeed';
 export { type CreateOptions, createModel, type Family, findModel, type ModelEntry, MODELS } from './registry';
 export { type BlockType, resnet, type ResNetOptions } from './resnet';
 export { wideResnet, type WideResNetOptions } from './wideResnet';

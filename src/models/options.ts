@@ -25,6 +25,11 @@ export interface ModelOptions {
    * Default 0: weight decay is the trainer's.
    */
   l2?: number;
+  /**
+   * Where a 3×3 convolution of stride 2 pads its even-sized input: 'same' (TensorFlow's) below and on the right only, 'symmetric'
+   * (Torch's) on each side. It matters for imported weights; trained from scratch, both are as good. Default 'same'.
+   */
+  padding?: 'same' | 'symmetric';
   /** 'zeros' skips the drawing of random weights where they will be replaced at once. Default 'heNormal'. */
   initializer?: 'heNormal' | 'zeros';
 }

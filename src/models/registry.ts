@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
+import { loadWeights, pretrainedPath } from '../weights/files';
 import { type ModelOptions } from './options';
 import { type Paper, PAPERS } from './papers';
 import { resnet, type ResNetOptions } from './resnet';
@@ -11,7 +12,11 @@ import { wideResnet } from './wideResnet';
 export type Family = 'vgg' | 'resnet' | 'wideResnet' | 'resnext';
 
 /** Options of `createModel`: those of every model, and what a family's factory takes besides ('shortcut', 'dropout' …). */
-export type CreateOptions = ModelOptions & Partial<Omit<ResNetOptions, 'depth' | 'blockType' | 'width'>>;
+export interface CreateOptions
+  extends ModelOptions, Partial<Omit<ResNetOptions, 'depth' | 'blockType' | 'width'>> {
+  /** true: with the weights that the project ships (weights/<name>.safetensors). A path: with those of that file. Default false. */
+  pretrained?: boolean | string;
+}
 
 /** One model of the table. */
 export interface ModelEntry {
@@ -46,15 +51,19 @@ interface Row {
   build: (options: CreateOptions) => tf.LayersModel;
 }
 
-function entry({ best, mean, paper, build, ...row }: Row): ModelEntry {
+function entry(row: Row): ModelEntry {
+  const { name, title, family, paper, parameters, best, mean } = row;
   return {
-    ...row,
+    name,
+    title,
+    family,
+    parameters,
     paper: PAPERS[paper],
     paperErrorBest: best,
     paperErrorMean: mean,
     paperError: mean ?? best,
-    recipe: row.family,
-    build: (options = {}) => build({ name: row.name, ...options }),
+    recipe: family,
+    build: (options = {}) => buildWithWeights(row, options),
   };
 }
 
@@ -161,9 +170,22 @@ export function findModel(name: string): ModelEntry {
 /**
  * Builds a model of the table by name.
  * @returns image [batch, 32, 32, 3] → logits [batch, 10].
- * @throws UserError when the name or an option is not known.
+ * @throws UserError when the name or an option is not known, or pretrained weights are missing or don't fit.
  * @example createModel('resnet20_v1', { seed: 1 })
  */
 export function createModel(name: string, options: CreateOptions = {}): tf.LayersModel {
   return findModel(name).build(options);
+}
+
+function buildWithWeights(row: Row, { pretrained, ...options }: CreateOptions): tf.LayersModel {
+  if (!pretrained) return row.build({ name: row.name, ...options });
+  const path = pretrained === true ? pretrainedPath(row.name) : pretrained;
+  const model = row.build({ name: row.name, ...options, initializer: 'zeros' });
+  try {
+    loadWeights(model, path);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
 }

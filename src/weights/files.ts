@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
+import { type NamedArrays } from './arrays';
+import { readWeights, writeWeights } from './modelWeights';
+import { decodeNpz } from './npz';
+import { decodeSafetensors, encodeSafetensors, type EncodeOptions } from './safetensors';
+
+/**
+ * Reads every array of a .safetensors or .npz file.
+ * @throws UserError when there is no such file, or it is of another kind, or damaged.
+ */
+export function readArrays(path: string): { arrays: NamedArrays; metadata: Record<string, string> } {
+  if (!existsSync(path)) throw new UserError(`There is no file '${path}'; check the path.`);
+  const extension = extname(path);
+  if (extension === '.npz') return { arrays: decodeNpz(readFileSync(path), path), metadata: {} };
+  if (extension === '.safetensors') {
+    const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
+    return { arrays: tensors, metadata };
+  }
+  throw new UserError(`'${path}' is neither .safetensors nor .npz; convert it to one of these.`);
+}
+
+/**
+ * Saves a model's weights, moving averages included, as safetensors under their stable names. The file appears whole or not
+ * at all.
+ * @param options `dtype: 'f16'` halves the kernels; `metadata` is free text by key. The architecture's name is added.
+ */
+export async function saveWeights(model: tf.LayersModel, path: string, options: EncodeOptions = {}): Promise<void> {
+  const metadata = { model: model.name, ...options.metadata };
+  const bytes = encodeSafetensors(await readWeights(model), { ...options, metadata });
+  mkdirSync(dirname(path), { recursive: true });
+  const partial = `${path}.${process.pid}.partial`;
+  writeFileSync(partial, bytes);
+  renameSync(partial, path);
+}
+
+/**
+ * Loads weights that `saveWeights` wrote (or any .safetensors or .npz with the model's own names) into a model.
+ * @returns the file's metadata.
+ * @throws UserError when the file can't be read, or listing what is missing, surplus and of another shape; the model is then
+ * left as it was.
+ */
+export function loadWeights(model: tf.LayersModel, path: string): Record<string, string> {
+  const { arrays, metadata } = readArrays(path);
+  writeWeights(model, arrays, `'${path}'`);
+  return metadata;
+}
+
+/**
+ * The file of the weights that the project ships for a model: weights/<name>.safetensors, sought from the working folder and
+ * from this source's project.
+ * @throws UserError when none is shipped.
+ */
+export function pretrainedPath(name: string): string {
+  const folders = [join(process.cwd(), 'weights'), join(__dirname, '..', '..', 'weights')];
+  const path = folders.map(folder => join(folder, `${name}.safetensors`)).find(existsSync);
+  if (!path) {
+    throw new UserError(
+      `No pretrained weights for '${name}' (weights/${name}.safetensors); train the model and save them there, or leave out pretrained.`,
+    );
+  }
+  return path;
+}
