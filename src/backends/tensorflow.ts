@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { type Backend, setAndVerify } from './backend';
+import { withoutNativeNoise } from './nativeNoise';
 import { projectRoot } from './projectRoot';
 
 /** What scripts/setup-tensorflow.mjs leaves in `.cache/tfjs-node/built.json`. */
@@ -62,7 +63,7 @@ export const tensorflowBackend: Backend = {
     process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
     const load = createRequire(join(folder, 'package.json'));
     restoreRemovedUtil(load('util') as Record<string, unknown>);
-    load('@tensorflow/tfjs-node');
+    withoutNativeNoise(() => load('@tensorflow/tfjs-node') as unknown);
     if (!tf.findBackend('tensorflow')) {
       throw new Error(`@tensorflow/tfjs-node registered with another copy of TensorFlow.js: ${MEND}`);
     }
