@@ -40,14 +40,14 @@ export function compileAddon(folder, home, tensorflow) {
     // The real folder, not a link to it: TensorFlow looks for CUDA's libraries relative to where it was loaded from.
     `-Wl,-rpath,${tensorflow.libraries}`,
   ];
-  const compiler = findCompiler();
   const key = createHash('sha256')
-    .update(JSON.stringify([arguments_, compiler, tensorflow, pins]))
+    .update(JSON.stringify([arguments_, tensorflow, pins]))
     .digest('hex');
   if (existsSync(addon) && existsSync(record) && JSON.parse(readFileSync(record, 'utf8')).key === key) {
     say('add-on', 'is compiled already');
     return;
   }
+  const compiler = findCompiler();
   mkdirSync(dirname(addon), { recursive: true });
   const started = performance.now();
   // Under another name first: a process that has the old one loaded keeps it, and a broken-off compilation leaves nothing.

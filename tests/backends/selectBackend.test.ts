@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { BACKEND_NAMES, BACKEND_VARIABLE, type BackendName, type SelectedBackend } from '../../src/backends';
 import { restoreRemovedUtil } from '../../src/backends/tensorflow';
 import { runProgram, unavailableBackends } from './runProgram';
@@ -70,19 +69,4 @@ test('functions that Node 23 removed are there for tfjs-node', () => {
   const { isArray, isNullOrUndefined } = util as Record<string, (value: unknown) => boolean>;
   expect([null, undefined, 0, '', []].map(isNullOrUndefined)).toEqual([true, true, false, false, false]);
   expect([[], {}, 'a'].map(isArray)).toEqual([true, false, false]);
-});
-
-test('setup:tensorflow refuses a missing environment and an unknown option in one line', () => {
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ['scripts/setup-tensorflow.mjs', ...args], { encoding: 'utf8' });
-  const missing = run('--venv', 'no/such/folder');
-  expect(missing.status).toBe(1);
-  expect(missing.stderr.trim().split('\n')).toHaveLength(1);
-  expect(missing.stderr).toContain('no/such/folder');
-  expect(missing.stderr).toContain('npm run setup');
-  const unknown = run('--gpu');
-  expect(unknown.status).toBe(1);
-  expect(unknown.stderr.trim().split('\n')).toHaveLength(1);
-  expect(unknown.stderr).toContain('--gpu');
-  expect(run('--help').stdout).toContain('--cuda');
 });
