@@ -28,6 +28,8 @@ export interface ModelEntry {
   readonly paper: Paper;
   /** Trainable parameters, exactly. */
   readonly parameters: number;
+  /** Multiply-adds of the convolutions and the dense layer for one image. */
+  readonly multiplyAdds: number;
   /** Test error on CIFAR-10 in percent, the best of the paper's runs. */
   readonly paperErrorBest?: number;
   /** The same, the mean or median that the paper gives over several runs. */
@@ -46,18 +48,20 @@ interface Row {
   family: Family;
   paper: keyof typeof PAPERS;
   parameters: number;
+  multiplyAdds: number;
   best?: number;
   mean?: number;
   build: (options: CreateOptions) => tf.LayersModel;
 }
 
 function entry(row: Row): ModelEntry {
-  const { name, title, family, paper, parameters, best, mean } = row;
+  const { name, title, family, paper, parameters, multiplyAdds, best, mean } = row;
   return {
     name,
     title,
     family,
     parameters,
+    multiplyAdds,
     paper: PAPERS[paper],
     paperErrorBest: best,
     paperErrorMean: mean,
@@ -67,7 +71,7 @@ function entry(row: Row): ModelEntry {
   };
 }
 
-function vggEntry(depth: number, parameters: number, best: number): ModelEntry {
+function vggEntry(depth: number, parameters: number, multiplyAdds: number, best: number): ModelEntry {
   const build: Row['build'] = options => vgg({ ...options, depth });
   return entry({
     name: `vgg${depth}`,
@@ -75,25 +79,33 @@ function vggEntry(depth: number, parameters: number, best: number): ModelEntry {
     family: 'vgg',
     paper: 'vgg',
     parameters,
+    multiplyAdds,
     best,
     build,
   });
 }
 
-function v1(depth: number, parameters: number, best: number, mean?: number): ModelEntry {
+function v1(
+  depth: number,
+  parameters: number,
+  multiplyAdds: number,
+  best: number,
+  mean?: number,
+): ModelEntry {
   return entry({
     name: `resnet${depth}_v1`,
     title: `ResNet${depth} v1`,
     family: 'resnet',
     paper: 'resnet',
     parameters,
+    multiplyAdds,
     best,
     mean,
     build: options => resnet({ ...options, depth, blockType: 'original' }),
   });
 }
 
-function v2(depth: number, parameters: number, mean?: number): ModelEntry {
+function v2(depth: number, parameters: number, multiplyAdds: number, mean?: number): ModelEntry {
   const blockType = depth < 164 ? 'preactivated' : 'bottleneck';
   const name = depth < 164 ? `resnet${depth}_v2` : `resnet${depth}`;
   return entry({
@@ -102,30 +114,45 @@ function v2(depth: number, parameters: number, mean?: number): ModelEntry {
     family: 'resnet',
     paper: 'identityMappings',
     parameters,
+    multiplyAdds,
     mean,
     build: options => resnet({ ...options, depth, blockType }),
   });
 }
 
-function wrn(depth: number, width: number, parameters: number, mean?: number): ModelEntry {
+function wrn(
+  depth: number,
+  width: number,
+  parameters: number,
+  multiplyAdds: number,
+  mean?: number,
+): ModelEntry {
   return entry({
     name: `wrn_${depth}_${width}`,
     title: `WRN-${depth}-${width}`,
     family: 'wideResnet',
     paper: 'wideResnet',
     parameters,
+    multiplyAdds,
     mean,
     build: options => wideResnet({ ...options, depth, width }),
   });
 }
 
-function resnextEntry(cardinality: number, groupWidth: number, parameters: number, mean: number): ModelEntry {
+function resnextEntry(
+  cardinality: number,
+  groupWidth: number,
+  parameters: number,
+  multiplyAdds: number,
+  mean: number,
+): ModelEntry {
   return entry({
     name: `resnext29_${cardinality}x${groupWidth}d`,
     title: `ResNeXt-29, ${cardinality}×${groupWidth}d`,
     family: 'resnext',
     paper: 'resnext',
     parameters,
+    multiplyAdds,
     mean,
     build: options => resnext({ ...options, depth: 29, cardinality, groupWidth }),
   });
@@ -133,28 +160,28 @@ function resnextEntry(cardinality: number, groupWidth: number, parameters: numbe
 
 /** Every model, in the order of the table. Errors are the papers'; VGG's are those of "On Correlation of Features" (Ayinde et al. 2019). */
 export const MODELS: readonly ModelEntry[] = [
-  vggEntry(11, 9_231_114, 7.81),
-  vggEntry(13, 9_416_010, 6.35),
-  vggEntry(16, 14_728_266, 6.49),
-  vggEntry(19, 20_040_522, 6.76),
-  v1(20, 269_722, 8.75),
-  v1(32, 464_154, 7.51),
-  v1(44, 658_586, 7.17),
-  v1(56, 853_018, 6.97),
-  v1(110, 1_727_962, 6.43, 6.61),
-  v2(20, 272_282),
-  v2(32, 466_714),
-  v2(44, 661_146),
-  v2(56, 855_578),
-  v2(110, 1_730_522, 6.37),
-  v2(164, 1_703_258, 5.46),
-  v2(1001, 10_327_706, 4.92),
-  wrn(16, 4, 2_748_890),
-  wrn(40, 4, 8_949_210, 4.53),
-  wrn(16, 8, 10_961_370, 4.27),
-  wrn(28, 10, 36_479_194, 4.0),
-  resnextEntry(8, 64, 34_426_698, 3.65),
-  resnextEntry(16, 64, 68_155_210, 3.58),
+  vggEntry(11, 9_231_114, 152_769_536, 7.81),
+  vggEntry(13, 9_416_010, 228_267_008, 6.35),
+  vggEntry(16, 14_728_266, 313_201_664, 6.49),
+  vggEntry(19, 20_040_522, 398_136_320, 6.76),
+  v1(20, 269_722, 40_551_040, 8.75),
+  v1(32, 464_154, 68_862_592, 7.51),
+  v1(44, 658_586, 97_174_144, 7.17),
+  v1(56, 853_018, 125_485_696, 6.97),
+  v1(110, 1_727_962, 252_887_680, 6.43, 6.61),
+  v2(20, 272_282, 40_813_184),
+  v2(32, 466_714, 69_124_736),
+  v2(44, 661_146, 97_436_288),
+  v2(56, 855_578, 125_747_840),
+  v2(110, 1_730_522, 253_149_824, 6.37),
+  v2(164, 1_703_258, 244_500_992, 5.46),
+  v2(1001, 10_327_706, 1_487_849_984, 4.92),
+  wrn(16, 4, 2_748_890, 392_612_352),
+  wrn(40, 4, 8_949_210, 1_298_582_016, 4.53),
+  wrn(16, 8, 10_961_370, 1_548_145_664, 4.27),
+  wrn(28, 10, 36_479_194, 5_243_328_768, 4.0),
+  resnextEntry(8, 64, 34_426_698, 5_387_266_048, 3.65),
+  resnextEntry(16, 64, 68_155_210, 10_688_866_304, 3.58),
 ];
 
 /** @throws UserError listing the names when there is no such model. */
