@@ -1,0 +1,6 @@
+export { confusionChart, histogram, type BarChart, type Chart, type Heatmap, type LineChart } from './chart';
+export { setOutputSink, show, showHtml, showSvg, Slot, type MimeBundle } from './display';
+export { figure, figureBundle } from './figure';
+export { filterPictures, gridSvg, imageGrid, picturesOf } from './images';
+export { attempt, notice, table, tableHtml } from './table';
+export { duration, liveTraining, trainingCharts } from './training';

@@ -1,0 +1,127 @@
+/** Charts as SVG text, drawn in Node by echarts: the picture where no script runs. */
+import * as echarts from 'echarts';
+import { type Axis, type Chart } from './chart';
+import { FONT, GRID, HEAT, heatInk, heatShare, INK, SERIES } from './theme';
+
+/** One SVG of all charts, side by side, each `width` × `height` pixels; its background is transparent. */
+export function staticSvg(charts: readonly Chart[], width: number, height: number): string {
+  const panels = charts.map(chart => panel(chart, width, height));
+  if (panels.length === 1) return panels[0];
+  const placed = panels.map((svg, i) =>
+    // Class names are numbered from 0 in each picture: keep the panels' apart.
+    svg.replace('<svg ', `<svg x="${i * width}" `).replace(/zr\d+-/g, `p${i}-`),
+  );
+  const size = `width="${width * panels.length}" height="${height}" viewBox="0 0 ${width * panels.length} ${height}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ${size}>${placed.join('')}</svg>`;
+}
+
+function panel(chart: Chart, width: number, height: number): string {
+  const drawing = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
+  try {
+    drawing.setOption(option(chart));
+    return drawing.renderToSVGString();
+  } finally {
+    drawing.dispose();
+  }
+}
+
+function option(chart: Chart): echarts.EChartsCoreOption {
+  const wide = chart.kind === 'heatmap';
+  const legend = !wide && chart.series.length > 1;
+  const common = {
+    animation: false,
+    backgroundColor: 'transparent',
+    color: [...SERIES],
+    textStyle: { fontFamily: FONT, color: INK },
+    title: {
+      text: chart.title,
+      left: 'center',
+      top: 6,
+      textStyle: { fontSize: 14, fontWeight: 'normal', color: INK },
+    },
+    grid: { left: wide ? 96 : 64, right: 20, top: 40, bottom: wide ? 84 : legend ? 76 : 52 },
+    legend: legend ? { bottom: 4, textStyle: { color: INK } } : undefined,
+  };
+  switch (chart.kind) {
+    case 'line':
+      return {
+        ...common,
+        xAxis: valueAxis(chart.x, 28),
+        yAxis: valueAxis(chart.y, 44),
+        series: chart.series.map((series, s) => ({
+          type: 'line',
+          name: series.name,
+          data: series.x.map((x, i) => [x, series.y[i]]),
+          showSymbol: series.points ?? false,
+          symbolSize: 6,
+          lineStyle: { width: 2, type: series.dashed ? 'dashed' : 'solid', color: SERIES[s % SERIES.length] },
+        })),
+      };
+    case 'bar':
+      return {
+        ...common,
+        xAxis: { ...nameAxis(chart.x, chart.categories), nameGap: 28 },
+        yAxis: valueAxis(chart.y, 44),
+        series: chart.series.map(({ name, values }) => ({ type: 'bar', name, data: [...values] })),
+      };
+    case 'heatmap': {
+      const max = Math.max(...chart.values.flat());
+      const cells = chart.values.flatMap((row, r) =>
+        row.map((value, c) => ({
+          value: [c, r, heatShare(value, max)],
+          label: {
+            show: true,
+            formatter: String(value),
+            fontSize: 10,
+            color: heatInk(heatShare(value, max)),
+          },
+        })),
+      );
+      return {
+        ...common,
+        xAxis: {
+          ...nameAxis(chart.x, chart.columns),
+          nameGap: 62,
+          axisLabel: { color: INK, rotate: -40, interval: 0 },
+        },
+        yAxis: {
+          ...nameAxis(chart.y, chart.rows),
+          inverse: true,
+          nameGap: 78,
+          axisLabel: { color: INK, interval: 0 },
+        },
+        visualMap: { show: false, min: 0, max: 1, inRange: { color: [...HEAT] } },
+        series: [{ type: 'heatmap', data: cells }],
+      };
+    }
+    default:
+      return chart satisfies never;
+  }
+}
+
+const named = (axis: Axis) => ({ name: axis.label, nameLocation: 'middle', nameTextStyle: { color: INK } });
+
+function valueAxis(axis: Axis, nameGap: number) {
+  return {
+    ...named(axis),
+    nameGap,
+    type: axis.log ? 'log' : 'value',
+    min: axis.range?.[0],
+    max: axis.range?.[1],
+    scale: true,
+    axisLabel: { color: INK },
+    axisLine: { lineStyle: { color: INK } },
+    splitLine: { lineStyle: { color: GRID } },
+  };
+}
+
+function nameAxis(axis: Axis, names: readonly string[]) {
+  return {
+    ...named(axis),
+    type: 'category',
+    data: [...names],
+    axisLabel: { color: INK },
+    axisLine: { lineStyle: { color: INK } },
+    axisTick: { show: false },
+  };
+}
