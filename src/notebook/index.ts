@@ -4,3 +4,4 @@ export { figure, figureBundle } from './figure';
 export { filterPictures, gridSvg, imageGrid, picturesOf } from './images';
 export { attempt, notice, table, tableHtml } from './table';
 export { duration, liveTraining, trainingCharts } from './training';
+export { modelPicture, modelPictureSvg } from './modelPicture';
