@@ -52,7 +52,7 @@ function byName(name: string, from: string): Backend {
 /** Starts the one back end that was asked for. */
 async function startAsked(backend: Backend, from: string): Promise<SelectedBackend> {
   const available = await backend.check();
-  if (!available.available)
+  if (available.available === false)
     throw new UserError(`Back end ${backend.name} (${from}) can't be used: ${available.reason}.`);
   let started: Started;
   try {
@@ -80,7 +80,7 @@ export async function selectBackend(options: { prefer?: BackendName } = {}): Pro
   const passedOver: PassedOver[] = [];
   for (const backend of backends) {
     const available = await backend.check();
-    if (!available.available) {
+    if (available.available === false) {
       passedOver.push({ name: backend.name, reason: available.reason });
       continue;
     }

@@ -1,0 +1,4 @@
+export { evaluate, score, type Evaluation } from './evaluate';
+export { type Progress, type TrainOptions, type TrainResult, type Validation } from './options';
+export { DEFAULT_SCHEDULE, learningRateAt, type Schedule, totalSteps } from './schedule';
+export { train } from './train';
