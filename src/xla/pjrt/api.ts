@@ -1,0 +1,148 @@
+/**
+ * Calls into a PJRT plugin (the C API of OpenXLA, xla/pjrt/c/pjrt_c_api.h). Every function takes one struct of 8-byte
+ * slots that begins with its size and an extension pointer, and returns an error or null.
+ */
+import * as koffi from 'koffi';
+import { XlaError } from '../errors';
+
+/** Position of each function pointer in PJRT_Api, in slots of 8 bytes; new ones are only added at the end. */
+const SLOTS = {
+  Error_Destroy: 5,
+  Error_Message: 6,
+  Plugin_Initialize: 8,
+  Event_Destroy: 10,
+  Event_Await: 13,
+  Client_Create: 15,
+  Client_Destroy: 16,
+  Client_PlatformName: 17,
+  Client_PlatformVersion: 19,
+  Client_AddressableDevices: 21,
+  Client_Compile: 25,
+  Client_BufferFromHostBuffer: 27,
+  DeviceDescription_Id: 28,
+  DeviceDescription_Kind: 31,
+  DeviceDescription_ToString: 33,
+  Device_GetDescription: 34,
+  Executable_Destroy: 45,
+  Executable_NumOutputs: 49,
+  Executable_OptimizedProgram: 53,
+  Executable_Serialize: 54,
+  LoadedExecutable_Destroy: 55,
+  LoadedExecutable_GetExecutable: 56,
+  LoadedExecutable_Execute: 60,
+  Executable_DeserializeAndLoad: 61,
+  Buffer_Destroy: 63,
+  Buffer_ElementType: 64,
+  Buffer_Dimensions: 65,
+  Buffer_ToHostBuffer: 75,
+  Buffer_ReadyEvent: 77,
+} as const;
+
+export type FunctionName = keyof typeof SLOTS;
+/** A slot of a struct: a number or an address. */
+export type Slot = bigint | number;
+
+const SLOT = 8;
+/** The plugin's functions share this type. */
+const prototype = koffi.proto('void* PjrtFunction(void* args)');
+/** An unloaded library would take its code from under running programs: keep them all. */
+const libraries: unknown[] = [];
+
+/** Address of a buffer's bytes. */
+export const addressOf = (bytes: Uint8Array): bigint => koffi.address(bytes) as bigint;
+
+/** Copies `size` bytes at an address. */
+export function bytesAt(address: bigint, size: number): Uint8Array {
+  return size === 0 ? new Uint8Array(0) : new Uint8Array(koffi.view(address, size)).slice();
+}
+
+export const textAt = (address: bigint, size: Slot): string =>
+  Buffer.from(bytesAt(address, Number(size))).toString('utf8');
+
+/** The struct of a call: the size and extension slots, then these. */
+export function struct(...slots: Slot[]): Buffer {
+  const bytes = Buffer.alloc((slots.length + 2) * SLOT);
+  bytes.writeBigUInt64LE(BigInt(bytes.length), 0);
+  slots.forEach((slot, i) => bytes.writeBigUInt64LE(BigInt(slot), (i + 2) * SLOT));
+  return bytes;
+}
+
+/** Slot `i` of a struct, counted after size and extension. */
+export const slotOf = (bytes: Buffer, i: number): bigint => bytes.readBigUInt64LE((i + 2) * SLOT);
+
+/** One plugin's function table. */
+export class PjrtApi {
+  readonly version: { readonly major: number; readonly minor: number };
+  private readonly functions = new Map<FunctionName, bigint>();
+  private readonly table: Buffer;
+  protected held: unknown[] = [];
+
+  /** @throws XlaError if the library does not load or is no PJRT plugin. */
+  constructor(path: string) {
+    let table: bigint;
+    try {
+      const library = koffi.load(path);
+      libraries.push(library);
+      table = library.func('void* GetPjrtApi()')() as bigint;
+    } catch (error) {
+      throw new XlaError(`${path} does not load as a PJRT plugin: ${(error as Error).message}`);
+    }
+    const size = Buffer.from(bytesAt(table, SLOT)).readBigUInt64LE(0);
+    this.table = Buffer.from(bytesAt(table, Number(size)));
+    // slots 2…4: the version's own size, its extension pointer, then two ints
+    this.version = { major: this.table.readInt32LE(4 * SLOT), minor: this.table.readInt32LE(4 * SLOT + 4) };
+    if (this.version.major !== 0) {
+      throw new XlaError(
+        `${path} speaks PJRT ${this.version.major}.${this.version.minor}; this program knows 0.x.`,
+      );
+    }
+    this.call('Plugin_Initialize', struct());
+  }
+
+  /** Keeps objects whose addresses the next call passes from being collected before it. */
+  hold(...objects: unknown[]): void {
+    this.held = objects;
+  }
+
+  /**
+   * Calls a function; its results are in the struct afterwards.
+   * @throws XlaError with the plugin's message.
+   */
+  call(name: FunctionName, args: Buffer): Buffer {
+    this.check(name, koffi.call(this.pointer(name), prototype, args) as bigint | null);
+    return args;
+  }
+
+  /** As `call`, on a thread of its own. */
+  async callAsync(name: FunctionName, args: Buffer): Promise<Buffer> {
+    const run = koffi.decode(this.pointer(name), prototype) as {
+      async(args: Buffer, done: (error: Error | null, result: bigint | null) => void): void;
+    };
+    const result = await new Promise<bigint | null>((resolve, reject) =>
+      run.async(args, (error, value) => (error ? reject(error) : resolve(value))),
+    );
+    this.check(name, result);
+    return args;
+  }
+
+  private pointer(name: FunctionName): bigint {
+    let pointer = this.functions.get(name);
+    if (pointer === undefined) {
+      const offset = SLOTS[name] * SLOT;
+      if (offset + SLOT > this.table.length)
+        throw new XlaError(`The plugin has no PJRT_${name}: it is too old.`);
+      pointer = this.table.readBigUInt64LE(offset);
+      this.functions.set(name, pointer);
+    }
+    return pointer;
+  }
+
+  private check(name: FunctionName, error: bigint | null): void {
+    if (!error) return;
+    const said = struct(error, 0, 0);
+    koffi.call(this.pointer('Error_Message'), prototype, said);
+    const message = textAt(slotOf(said, 1), slotOf(said, 2));
+    koffi.call(this.pointer('Error_Destroy'), prototype, struct(error));
+    throw new XlaError(`PJRT_${name}: ${message}`);
+  }
+}

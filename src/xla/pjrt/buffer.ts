@@ -1,0 +1,85 @@
+/** Arrays on a device. */
+import { addressOf, type PjrtApi, slotOf, struct } from './api';
+import { type PjrtType, TYPE_BYTES } from './types';
+
+/** Waits for an event on a thread of the pool, then frees it. */
+export async function awaitEvent(api: PjrtApi, event: bigint): Promise<void> {
+  if (!event) return;
+  try {
+    await api.callAsync('Event_Await', struct(event));
+  } finally {
+    api.call('Event_Destroy', struct(event));
+  }
+}
+
+/** As `awaitEvent`, blocking. */
+export function awaitEventSync(api: PjrtApi, event: bigint): void {
+  if (!event) return;
+  try {
+    api.call('Event_Await', struct(event));
+  } finally {
+    api.call('Event_Destroy', struct(event));
+  }
+}
+
+/** An array on a device. */
+export class PjrtBuffer {
+  readonly byteLength: number;
+  private gone = false;
+
+  constructor(
+    private readonly api: PjrtApi,
+    /** PJRT_Buffer*. */
+    readonly handle: bigint,
+    readonly type: PjrtType,
+    readonly dims: readonly number[],
+  ) {
+    this.byteLength = dims.reduce((product, n) => product * n, TYPE_BYTES[type]);
+  }
+
+  get destroyed(): boolean {
+    return this.gone;
+  }
+
+  /** Starts the copy, row-major. */
+  private startCopy(): { bytes: Uint8Array; event: bigint } {
+    const bytes = new Uint8Array(Math.max(1, this.byteLength));
+    const count = this.dims.length;
+    // PJRT_Buffer_MemoryLayout, row-major and without tiles: otherwise the host gets the device's own order.
+    const minorToMajor = Buffer.alloc(8 * Math.max(1, count));
+    for (let i = 0; i < count; i++) minorToMajor.writeBigInt64LE(BigInt(count - 1 - i), 8 * i);
+    const tiled = struct(addressOf(minorToMajor), count, 0, 0, 0);
+    const layout = Buffer.concat([struct(), tiled, Buffer.alloc(8)]); // the last: type 0, tiled
+    layout.writeBigUInt64LE(BigInt(layout.length - 4), 0);
+    const args = struct(this.handle, count > 0 ? addressOf(layout) : 0, addressOf(bytes), bytes.length, 0);
+    this.api.hold(minorToMajor, layout, bytes);
+    this.api.call('Buffer_ToHostBuffer', args);
+    return { bytes, event: slotOf(args, 4) };
+  }
+
+  /** Copies to the host; waits for the computation. */
+  toHost(): Uint8Array {
+    const { bytes, event } = this.startCopy();
+    awaitEventSync(this.api, event);
+    return bytes.subarray(0, this.byteLength);
+  }
+
+  async toHostAsync(): Promise<Uint8Array> {
+    await this.ready();
+    return this.toHost();
+  }
+
+  /** Resolves when the computation that makes this array is done. */
+  async ready(): Promise<void> {
+    const args = struct(this.handle, 0);
+    this.api.call('Buffer_ReadyEvent', args);
+    await awaitEvent(this.api, slotOf(args, 1));
+  }
+
+  /** Frees the memory; further use is an error of the program. */
+  destroy(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.api.call('Buffer_Destroy', struct(this.handle));
+  }
+}

@@ -1,0 +1,34 @@
+/** What the binding's parts share. */
+
+/** Element types in the order of PJRT_Buffer_Type; index + 1 is the C value. */
+export const PJRT_TYPES = [
+  ...(['pred', 's8', 's16', 's32', 's64', 'u8', 'u16', 'u32', 'u64'] as const),
+  ...(['f16', 'f32', 'f64', 'bf16', 'c64'] as const),
+];
+export type PjrtType = (typeof PJRT_TYPES)[number];
+
+/** Bytes of one element. */
+export const TYPE_BYTES: Record<PjrtType, number> = {
+  ...{ pred: 1, s8: 1, s16: 2, s32: 4, s64: 8, u8: 1, u16: 2, u32: 4, u64: 8 },
+  ...{ f16: 2, f32: 4, f64: 8, bf16: 2, c64: 8 },
+};
+
+/** A PJRT plugin on disk. */
+export interface Plugin {
+  path: string;
+  kind: 'cpu' | 'cuda' | 'rocm' | 'tpu' | 'other';
+  name: string;
+  /** Where it was found: 'PJRT_PLUGIN', '.venv'. */
+  source: string;
+}
+
+/** Reserved: programs are compiled for one device with the plugin's own defaults. */
+export type CompileOptions = Readonly<Record<string, never>>;
+
+/** A device that programs run on. */
+export interface PjrtDevice {
+  readonly id: number;
+  /** The hardware's name, e.g. 'cpu', 'NVIDIA H100'. */
+  readonly kind: string;
+  readonly description: string;
+}
