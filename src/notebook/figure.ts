@@ -14,7 +14,7 @@ export interface FigureSize {
 export function figureBundle(charts: Chart | readonly Chart[], size: FigureSize = {}): MimeBundle {
   const list = (Array.isArray(charts) ? (charts as readonly Chart[]) : [charts as Chart]).map(prepare);
   const wide = list.length > 1;
-  const { width = wide ? 440 : 640, height = list.some(chart => chart.kind === 'heatmap') ? 480 : 340 } =
+  const { width = wide ? 370 : 640, height = list.some(chart => chart.kind === 'heatmap') ? 480 : 340 } =
     size;
   return {
     'application/vnd.plotly.v1+json': plotlyFigure(list, width, height),

@@ -20,6 +20,7 @@ export function plotlyFigure(charts: readonly Chart[], width: number, height: nu
     font: { family: FONT, size: 12, color: INK },
     margin: { l: charts.some(chart => chart.kind === 'heatmap') ? 96 : 64, r: 16, t: 44, b: 84 },
     legend: { orientation: 'h', y: -0.24 },
+    showlegend: charts.some(chart => chart.kind !== 'heatmap' && chart.series.length > 1),
     annotations: [] as unknown[],
   };
   charts.forEach((chart, i) => addChart(chart, i, charts.length, data, layout));
@@ -72,7 +73,6 @@ function addChart(
         const bars = { type: 'bar', name: series.name, x: chart.categories, y: series.values };
         data.push({ ...axes, ...bars, marker: { color: SERIES[s % SERIES.length] } });
       });
-      layout.showlegend = data.length > 1;
       break;
     case 'heatmap': {
       const max = Math.max(...chart.values.flat());

@@ -72,7 +72,7 @@ describe('figure', () => {
   test('draws several charts side by side in one SVG with separate class names', () => {
     const svg = figureBundle([line, histogram([1, 2, 2, 3], 3, 'value')])['image/svg+xml']!;
     expectBalanced(svg);
-    expect(svg).toContain('viewBox="0 0 880 340"');
+    expect(svg).toContain('viewBox="0 0 740 340"');
     expect(svg).not.toMatch(/zr\d+-/);
   });
 
