@@ -16,7 +16,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { DeviceArray, deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
-import { type DType, type Value, dependencies, parameter } from './hlo';
+import { type DType, type Value, constant, dependencies, parameter } from './hlo';
 import { type PjrtBuffer } from './pjrt';
 import { type Runtime } from './runtime';
 
@@ -37,6 +37,9 @@ const FLUSH_AT_SCOPE = 250;
 const FLUSH_ALWAYS = 5000;
 /** Host arrays up to this many bytes are kept on the host until a program needs them. */
 const SMALL = 1 << 16;
+
+/** Host arrays of at most this many elements become literals of a traced program. */
+const LITERAL = 16;
 
 const STORAGE: Partial<Record<DataType, DType>> = {
   float32: 'f32',
@@ -120,6 +123,8 @@ export class XlaBackend extends KernelBackend {
   /** A parameter that holds these numbers; the array may be changed afterwards. */
   fromHost(values: ArrayLike<number>, shape: readonly number[], dtype: DType): Value {
     const type = { dtype, shape: [...shape] };
+    // Within a trace they would never change: they become part of the program.
+    if (this.tracer && values.length <= LITERAL && dtype !== 'c64') return constant(values, type);
     const data = toStorage(values, dtype);
     const copy = data.byteLength <= SMALL && (data as unknown) === values ? data.slice() : data;
     const array = DeviceArray.fromHost(type, copy);

@@ -1,5 +1,5 @@
 /** Where windows lie: convolutions and pooling, over any number of spatial axes. */
-import { backend_util } from '@tensorflow/tfjs-core';
+import { type backend_util } from '@tensorflow/tfjs-core';
 
 /** One spatial axis. `low` and `high` are the padding before and after; `high` may be negative (rows left over). */
 export interface Axis {

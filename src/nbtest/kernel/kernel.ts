@@ -1,0 +1,280 @@
+import { NbtestError } from '../errors';
+import { isObject, type JsonObject } from '../json';
+import { Channels } from '../protocol/channels';
+import { type Channel, type Message } from '../protocol/wire';
+import { type KernelSpec } from './kernelspec';
+import { type Exit, KernelProcess, exitInWords } from './process';
+
+export interface StartOptions {
+  /** Working folder; a spec's own folder wins. */
+  cwd: string;
+  /** Milliseconds until the kernel must have answered. */
+  startTimeout: number;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** The kernel's answer to kernel_info_request. */
+export interface KernelInfo {
+  implementation: string;
+  languageInfo: JsonObject;
+}
+
+/** A running request: its reply, and the moment when the kernel said that all its output has been sent. */
+export interface Execution {
+  id: string;
+  /** The content of execute_reply, once the outputs are complete too. Rejects when the kernel dies. */
+  done: Promise<JsonObject>;
+}
+
+export interface ExecuteRequest {
+  /** Called for each IOPub message of this request, also those that come after it is done. */
+  onOutput(message: Message): void;
+  /** Called when the code asks for keyboard input. */
+  onInput(prompt: string): void;
+  storeHistory?: boolean;
+  stopOnError?: boolean;
+}
+
+interface Pending {
+  onOutput?(message: Message): void;
+  onInput?(prompt: string): void;
+  onReply?(content: JsonObject): void;
+  onIdle?(): void;
+}
+
+/** Milliseconds that outputs may lag behind the reply before we ask the kernel whether there are any. */
+const iopubLag = 3000;
+
+/** A started kernel: executes code, can be interrupted, and is gone after `shutdown` or `kill`. */
+export class Kernel {
+  private readonly channels: Channels;
+  private readonly pending = new Map<string, Pending>();
+  private info?: KernelInfo;
+  private ended = false;
+  private readonly dead: Promise<never>;
+
+  private constructor(
+    readonly spec: KernelSpec,
+    private readonly process: KernelProcess,
+  ) {
+    this.channels = new Channels(process.connection, (channel, message) => this.receive(channel, message));
+    this.dead = process.exited.then(exit => {
+      throw this.deathOf(exit);
+    });
+    this.dead.catch(() => undefined);
+  }
+
+  /**
+   * Launches a kernel and waits until it answers on shell and IOPub. Throws NbtestError 'start' with what the
+   * process printed; nothing is left running then.
+   */
+  static async start(spec: KernelSpec, options: StartOptions): Promise<Kernel> {
+    const cwd = spec.cwd ?? options.cwd;
+    const env = options.env ?? process.env;
+    for (let attempt = 1; ; attempt++) {
+      const kernel = new Kernel(spec, await KernelProcess.launch(spec, cwd, env));
+      try {
+        await kernel.handshake(options.startTimeout);
+        return kernel;
+      } catch (error) {
+        // Between our choice of free ports and the kernel's use of them another program can take one.
+        const portTaken = /EADDRINUSE|address already in use/i.test(kernel.process.lastWords);
+        kernel.kill();
+        if (!portTaken || attempt === 3) throw error;
+      }
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.process.pid;
+  }
+
+  get kernelInfo(): KernelInfo {
+    return this.info ?? { implementation: '', languageInfo: {} };
+  }
+
+  /** Rejects with NbtestError 'died' when the process ends by itself. Never resolves. */
+  get death(): Promise<never> {
+    return this.dead;
+  }
+
+  execute(code: string, request: ExecuteRequest): Execution {
+    const content = {
+      code,
+      silent: false,
+      store_history: request.storeHistory ?? true,
+      user_expressions: {},
+      allow_stdin: false,
+      stop_on_error: request.stopOnError ?? true,
+    };
+    const header = this.channels.send('shell', 'execute_request', content);
+    const entry: Pending = { onOutput: request.onOutput, onInput: request.onInput };
+    this.pending.set(header.msg_id, entry);
+    const reply = new Promise<JsonObject>(resolve => (entry.onReply = resolve));
+    const idle = new Promise<void>(resolve => (entry.onIdle = resolve));
+    const done = this.orDead(reply.then(content => this.settle(idle).then(() => content)));
+    done.catch(() => undefined);
+    return { id: header.msg_id, done };
+  }
+
+  /**
+   * Resolves when every output published so far has been received: asks for kernel_info and waits for the status that
+   * follows them on the IOPub socket. False if none came within `timeout` ms.
+   */
+  async flush(timeout: number): Promise<boolean> {
+    const header = this.channels.send('shell', 'kernel_info_request', {});
+    const idle = new Promise<void>(resolve => this.pending.set(header.msg_id, { onIdle: resolve }));
+    const flushed = await within(timeout, this.orDead(idle)).catch(() => false);
+    this.pending.delete(header.msg_id);
+    return flushed !== false;
+  }
+
+  /** Asks the kernel to stop the running code, by the spec's interrupt mode. */
+  interrupt(): void {
+    if (this.spec.interruptMode === 'message') this.channels.send('control', 'interrupt_request', {});
+    else this.process.signal('SIGINT');
+  }
+
+  /** True if the heartbeat answers within `timeout` ms: the process lives, though its code may not come to an end. */
+  heartbeat(timeout: number): Promise<boolean> {
+    return this.channels.heartbeat(timeout);
+  }
+
+  /** Ends the kernel: by request, then SIGTERM, then SIGKILL to its whole process group. */
+  async shutdown(grace = 2000): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    if (!this.process.exit) {
+      this.channels.send('control', 'shutdown_request', { restart: false });
+      if ((await within(grace, this.process.exited)) === false) {
+        this.process.signal('SIGTERM');
+        await within(1000, this.process.exited);
+      }
+    }
+    this.release();
+  }
+
+  /** Ends the kernel now. */
+  kill(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.release();
+  }
+
+  private release(): void {
+    this.process.kill();
+    this.channels.close();
+    this.pending.clear();
+  }
+
+  private async handshake(timeout: number): Promise<void> {
+    const deadline = Date.now() + timeout;
+    const where = `The kernel "${this.spec.name}" (${this.spec.argv.join(' ')})`;
+    // IOPub subscriptions take effect some time after connecting, so ask again until both sockets have answered.
+    let replied = false;
+    let published = false;
+    const state: Pending = {
+      onReply: content => {
+        replied = true;
+        const languageInfo = isObject(content.language_info) ? content.language_info : {};
+        this.info = { implementation: String(content.implementation ?? ''), languageInfo };
+      },
+      onIdle: () => (published = true),
+    };
+    const asked: string[] = [];
+    while (!(replied && published)) {
+      const left = deadline - Date.now();
+      if (left <= 0) {
+        const rejected = this.channels.rejected > 0 ? ' (its messages carry a wrong signature)' : '';
+        throw new NbtestError(
+          'start',
+          `${where} did not start: no answer within ${timeout / 1000} s${rejected}.${this.words()}`,
+        );
+      }
+      // Before the first reply one request is enough: it waits in our socket until the kernel binds its own.
+      if (asked.length === 0 || replied) {
+        const header = this.channels.send('shell', 'kernel_info_request', {});
+        this.pending.set(header.msg_id, state);
+        asked.push(header.msg_id);
+      }
+      const step = replied ? 100 : left;
+      const answer = new Promise<void>(resolve => {
+        const onReply = state.onReply!;
+        const onIdle = state.onIdle!;
+        state.onReply = content => (onReply(content), resolve());
+        state.onIdle = () => (onIdle(), published && replied ? resolve() : undefined);
+      });
+      await within(Math.min(step, left), Promise.race([answer, this.process.exited]));
+      if (this.process.exit) {
+        throw new NbtestError(
+          'start',
+          `${where} ended before it was ready: ${exitInWords(this.process.exit)}.${this.words()}`,
+        );
+      }
+    }
+    for (const id of asked) this.pending.delete(id);
+  }
+
+  // Outputs come on another socket than the reply. A kernel that publishes faster than we read may have dropped the
+  // closing 'idle'; then a later request's status shows that nothing more will come.
+  private async settle(idle: Promise<void>): Promise<void> {
+    while ((await within(iopubLag, idle)) === false && !this.ended) {
+      if (await this.flush(iopubLag)) return;
+    }
+  }
+
+  private receive(channel: Channel, message: Message): void {
+    const entry = this.pending.get(message.parent.msg_id ?? '');
+    if (!entry) return;
+    const { header, content } = message;
+    if (channel === 'iopub') {
+      if (header.msg_type === 'status') {
+        if (content.execution_state === 'idle') entry.onIdle?.();
+      } else {
+        entry.onOutput?.(message);
+      }
+    } else if (channel === 'stdin' && header.msg_type === 'input_request') {
+      const refusal = {
+        status: 'error',
+        ename: 'StdinNotImplementedError',
+        evalue: 'no keyboard',
+        value: '',
+      };
+      this.channels.send('stdin', 'input_reply', refusal, header);
+      entry.onInput?.(String(content.prompt ?? ''));
+    } else if (channel === 'shell' && header.msg_type.endsWith('_reply')) {
+      entry.onReply?.(content);
+    }
+  }
+
+  private deathOf(exit: Exit): NbtestError {
+    return new NbtestError('died', `the kernel died (${exitInWords(exit)}).${this.words()}`);
+  }
+
+  private words(): string {
+    const words = this.process.lastWords;
+    return words ? ` It printed:\n${words}` : '';
+  }
+
+  // The last outputs of a dying kernel may still be on their way.
+  private async orDead<T>(promise: Promise<T>): Promise<T> {
+    const late = this.dead.catch(async error => {
+      await new Promise(done => setTimeout(done, 100));
+      throw error;
+    });
+    return Promise.race([promise, late]) as Promise<T>;
+  }
+}
+
+/** The promise's value, or false after `ms` milliseconds. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | false> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>(
+    resolve => (timer = setTimeout(() => resolve(false), Math.min(ms, 2 ** 31 - 1))),
+  );
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { NbtestError, messageOf } from '../errors';
+import { type Json, type JsonObject, stringifyJson } from '../json';
+import { isJsonMime } from './read';
+import { type Cell, type MimeBundle, type Notebook, type Output } from './types';
+
+/** The text of a notebook file, byte for byte as Python's nbformat writes it (sorted keys, indent 1, final newline). */
+export function notebookText(notebook: Notebook): string {
+  const json: JsonObject = {
+    nbformat: notebook.nbformat,
+    nbformat_minor: notebook.nbformat_minor,
+    metadata: notebook.metadata,
+    cells: notebook.cells.map(cellJson),
+  };
+  return `${stringifyJson(json)}\n`;
+}
+
+/**
+ * Writes a notebook file in one step: a reader (or a crash) sees the old file or the new one, never a part.
+ * Missing folders are made; a link is followed; the file's mode is kept.
+ */
+export function writeNotebook(path: string, notebook: Notebook): void {
+  writeAtomically(path, notebookText(notebook));
+}
+
+/** Writes a text file through a temporary file beside it and a rename. */
+export function writeAtomically(path: string, text: string): void {
+  let target = path;
+  let mode: number | undefined;
+  try {
+    target = realpathSync(path);
+    mode = statSync(target).mode;
+  } catch {
+    // A new file.
+  }
+  const draft = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.tmp`);
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(draft, text);
+    if (mode !== undefined) chmodSync(draft, mode);
+    renameSync(draft, target);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw new NbtestError('notebook', `Cannot write ${path}: ${messageOf(error)}`);
+  }
+}
+
+function cellJson(cell: Cell): JsonObject {
+  const { id, cell_type, metadata } = cell;
+  const json: JsonObject = { id, cell_type, metadata, source: splitLines(cell.source) };
+  if (cell.cell_type === 'code') {
+    json.execution_count = cell.execution_count;
+    json.outputs = cell.outputs.map(outputJson);
+  } else if (cell.attachments) {
+    json.attachments = Object.fromEntries(
+      Object.entries(cell.attachments).map(([name, bundle]) => [name, bundleJson(bundle as MimeBundle)]),
+    );
+  }
+  return json;
+}
+
+function outputJson(output: Output): JsonObject {
+  switch (output.output_type) {
+    case 'stream':
+      return { output_type: 'stream', name: output.name, text: splitLines(output.text) };
+    case 'display_data':
+    case 'execute_result':
+      return { ...output, data: bundleJson(output.data) };
+    case 'error':
+      return { ...output };
+  }
+}
+
+function bundleJson(bundle: MimeBundle): JsonObject {
+  const split = (mime: string, value: Json): Json =>
+    typeof value === 'string' && !isJsonMime(mime) && isSplit(mime) ? splitLines(value) : value;
+  return Object.fromEntries(Object.entries(bundle).map(([mime, value]) => [mime, split(mime, value)]));
+}
+
+function isSplit(mime: string): boolean {
+  return mime.startsWith('text/') || mime === 'application/javascript' || mime === 'image/svg+xml';
+}
+
+/** Lines with their ends kept, split where Python's str.splitlines does. */
+export function splitLines(text: string): string[] {
+   
+  return text
+    .match(/[^\r\n\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]|$)/g)!
+    .slice(0, -1);
+}
