@@ -20,6 +20,9 @@ import { type DType, type Value, constant, dependencies, parameter } from './hlo
 import { type PjrtBuffer } from './pjrt';
 import { type Runtime } from './runtime';
 
+/** The name under which TensorFlow.js knows the backend. */
+export const BACKEND = 'xla';
+
 type DataId = object;
 
 interface Entry {

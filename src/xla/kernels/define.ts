@@ -1,9 +1,8 @@
 /** How a kernel is written: a function from values (and attributes) to values. */
 import { type DataType, type NamedAttrMap, registerKernel } from '@tensorflow/tfjs-core';
-import { type XlaBackend } from '../backend';
+import { BACKEND, type XlaBackend } from '../backend';
 import { type DType, type Value, convert } from '../hlo';
-
-export const BACKEND = 'xla';
+import { runOnHost } from './host';
 
 /** Inputs of a kernel by name; kernels over lists (Concat, Pack, AddN) find them as `0`, `1`, … through `list`. */
 export type Inputs = Record<string, Value>;
@@ -48,6 +47,7 @@ export function define<A = NamedAttrMap>(
     backendName: BACKEND,
     kernelFunc: ({ inputs, attrs, backend }) => {
       const xla = backend as XlaBackend;
+      if (Object.values(inputs).some(x => x?.dtype === 'string')) return runOnHost(name, inputs, attrs, xla);
       xla.beforeKernel();
       const values: Inputs = {};
       const dtypes: Record<string, DataType> = {};

@@ -9,5 +9,9 @@ import './shape';
 import './indexing';
 import './image';
 import './random';
+import { registerHostKernels } from './host';
+
+registerHostKernels();
 
 export { kernelNames } from './define';
+export { hostKernelNames } from './host';

@@ -1,9 +1,9 @@
 /** Kernels that move data without computing: reshape, transpose, slice, pad, concatenate, tile and relatives. */
 import { type DataType, backend_util, registerKernel, slice_util, util } from '@tensorflow/tfjs-core';
-import { type XlaBackend } from '../backend';
+import { BACKEND, type XlaBackend } from '../backend';
 import * as hlo from '../hlo';
 import { type DType, type Value } from '../hlo';
-import { BACKEND, define, kernelNames, listOf } from './define';
+import { define, kernelNames, listOf } from './define';
 
 const MOVE = { storage: true };
 const DTYPES: Partial<Record<DataType, DType>> = {
