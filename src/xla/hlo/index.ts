@@ -1,4 +1,16 @@
+/**
+ * Typed constructors of StableHLO operations, named as in the specification's chapter "Ops", and their print as MLIR.
+ * Shapes are inferred and checked here, so that a wrong program fails at the line that builds it.
+ */
 export * from './types';
 export * from './value';
-export * from './builder';
+export * from './constant';
+export * from './elementwise';
+export * from './shape';
+export * from './gather';
+export { type Combine } from './region';
+export { type Window } from './window';
+export * from './reduce';
+export * from './linear';
+export * from './control';
 export * from './print';
