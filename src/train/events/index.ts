@@ -1,0 +1,3 @@
+export { EventFile } from './eventFile';
+export { EventLog } from './eventLog';
+export { type EncodedImage } from './messages';
