@@ -1,15 +1,16 @@
-/**
- * Calls into a PJRT plugin (the C API of OpenXLA, xla/pjrt/c/pjrt_c_api.h). Every function takes one struct of 8-byte
- * slots that begins with its size and an extension pointer, and returns an error or null.
- */
+/** Calls into a PJRT plugin: the C API of OpenXLA, xla/pjrt/c/pjrt_c_api.h. Every function returns an error or null. */
 import * as koffi from 'koffi';
 import { XlaError } from '../errors';
+import { failure } from './failure';
+import { bytesAt, slotOf, struct, textAt } from './memory';
 
 /** Position of each function pointer in PJRT_Api, in slots of 8 bytes; new ones are only added at the end. */
 const SLOTS = {
   Error_Destroy: 5,
   Error_Message: 6,
+  Error_GetCode: 7,
   Plugin_Initialize: 8,
+  Plugin_Attributes: 9,
   Event_Destroy: 10,
   Event_Await: 13,
   Client_Create: 15,
@@ -23,6 +24,7 @@ const SLOTS = {
   DeviceDescription_Kind: 31,
   DeviceDescription_ToString: 33,
   Device_GetDescription: 34,
+  Device_MemoryStats: 39,
   Executable_Destroy: 45,
   Executable_NumOutputs: 49,
   Executable_OptimizedProgram: 53,
@@ -34,41 +36,19 @@ const SLOTS = {
   Buffer_Destroy: 63,
   Buffer_ElementType: 64,
   Buffer_Dimensions: 65,
+  Buffer_CopyToDevice: 74,
   Buffer_ToHostBuffer: 75,
   Buffer_ReadyEvent: 77,
+  Executable_GetCompiledMemoryStats: 101,
 } as const;
 
 export type FunctionName = keyof typeof SLOTS;
-/** A slot of a struct: a number or an address. */
-export type Slot = bigint | number;
 
 const SLOT = 8;
 /** The plugin's functions share this type. */
 const prototype = koffi.proto('void* PjrtFunction(void* args)');
 /** An unloaded library would take its code from under running programs: keep them all. */
 const libraries: unknown[] = [];
-
-/** Address of a buffer's bytes. */
-export const addressOf = (bytes: Uint8Array): bigint => koffi.address(bytes) as bigint;
-
-/** Copies `size` bytes at an address. */
-export function bytesAt(address: bigint, size: number): Uint8Array {
-  return size === 0 ? new Uint8Array(0) : new Uint8Array(koffi.view(address, size)).slice();
-}
-
-export const textAt = (address: bigint, size: Slot): string =>
-  Buffer.from(bytesAt(address, Number(size))).toString('utf8');
-
-/** The struct of a call: the size and extension slots, then these. */
-export function struct(...slots: Slot[]): Buffer {
-  const bytes = Buffer.alloc((slots.length + 2) * SLOT);
-  bytes.writeBigUInt64LE(BigInt(bytes.length), 0);
-  slots.forEach((slot, i) => bytes.writeBigUInt64LE(BigInt(slot), (i + 2) * SLOT));
-  return bytes;
-}
-
-/** Slot `i` of a struct, counted after size and extension. */
-export const slotOf = (bytes: Buffer, i: number): bigint => bytes.readBigUInt64LE((i + 2) * SLOT);
 
 /** One plugin's function table. */
 export class PjrtApi {
@@ -87,6 +67,7 @@ export class PjrtApi {
     } catch (error) {
       throw new XlaError(`${path} does not load as a PJRT plugin: ${(error as Error).message}`);
     }
+    if (!table) throw new XlaError(`${path} is no PJRT plugin that works: GetPjrtApi returns nothing.`);
     const size = Buffer.from(bytesAt(table, SLOT)).readBigUInt64LE(0);
     this.table = Buffer.from(bytesAt(table, Number(size)));
     // slots 2…4: the version's own size, its extension pointer, then two ints
@@ -99,6 +80,12 @@ export class PjrtApi {
     this.call('Plugin_Initialize', struct());
   }
 
+  /** Whether the plugin has a function; an old one lacks those that were added after it. */
+  has(name: FunctionName): boolean {
+    const offset = SLOTS[name] * SLOT;
+    return offset + SLOT <= this.table.length && this.table.readBigUInt64LE(offset) !== 0n;
+  }
+
   /** Keeps objects whose addresses the next call passes from being collected before it. */
   hold(...objects: unknown[]): void {
     this.held = objects;
@@ -106,7 +93,7 @@ export class PjrtApi {
 
   /**
    * Calls a function; its results are in the struct afterwards.
-   * @throws XlaError with the plugin's message.
+   * @throws PjrtError with the plugin's message; XlaError if the plugin has no such function.
    */
   call(name: FunctionName, args: Buffer): Buffer {
     this.check(name, koffi.call(this.pointer(name), prototype, args) as bigint | null);
@@ -125,13 +112,20 @@ export class PjrtApi {
     return args;
   }
 
+  /** Calls a function that a struct brought, e.g. the one that frees what it points to. */
+  callAt(address: bigint, argument: bigint): void {
+    koffi.call(address, prototype, argument);
+  }
+
   private pointer(name: FunctionName): bigint {
     let pointer = this.functions.get(name);
     if (pointer === undefined) {
-      const offset = SLOTS[name] * SLOT;
-      if (offset + SLOT > this.table.length)
-        throw new XlaError(`The plugin has no PJRT_${name}: it is too old.`);
-      pointer = this.table.readBigUInt64LE(offset);
+      if (!this.has(name)) {
+        throw new XlaError(
+          `The plugin has no PJRT_${name}: its API, ${this.version.major}.${this.version.minor}, is too old for that. Install a newer one.`,
+        );
+      }
+      pointer = this.table.readBigUInt64LE(SLOTS[name] * SLOT);
       this.functions.set(name, pointer);
     }
     return pointer;
@@ -142,7 +136,10 @@ export class PjrtApi {
     const said = struct(error, 0, 0);
     koffi.call(this.pointer('Error_Message'), prototype, said);
     const message = textAt(slotOf(said, 1), slotOf(said, 2));
+    const coded = struct(error, 0);
+    koffi.call(this.pointer('Error_GetCode'), prototype, coded);
+    const code = Number(slotOf(coded, 1) & 0xffffffffn);
     koffi.call(this.pointer('Error_Destroy'), prototype, struct(error));
-    throw new XlaError(`PJRT_${name}: ${message}`);
+    throw failure(name, code, message);
   }
 }

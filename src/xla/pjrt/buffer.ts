@@ -1,5 +1,6 @@
 /** Arrays on a device. */
-import { addressOf, type PjrtApi, slotOf, struct } from './api';
+import { type PjrtApi } from './api';
+import { addressOf, fixedStruct, slotOf, struct } from './memory';
 import { type PjrtType, TYPE_BYTES } from './types';
 
 /** Waits for an event on a thread of the pool, then frees it. */
@@ -48,8 +49,8 @@ export class PjrtBuffer {
     // PJRT_Buffer_MemoryLayout, row-major and without tiles: otherwise the host gets the device's own order.
     const minorToMajor = Buffer.alloc(8 * Math.max(1, count));
     for (let i = 0; i < count; i++) minorToMajor.writeBigInt64LE(BigInt(count - 1 - i), 8 * i);
-    const tiled = struct(addressOf(minorToMajor), count, 0, 0, 0);
-    const layout = Buffer.concat([struct(), tiled, Buffer.alloc(8)]); // the last: type 0, tiled
+    const tiled = fixedStruct(addressOf(minorToMajor), count, 0, 0, 0);
+    const layout = Buffer.concat([fixedStruct(), tiled, Buffer.alloc(8)]); // the last: type 0, tiled
     layout.writeBigUInt64LE(BigInt(layout.length - 4), 0);
     const args = struct(this.handle, count > 0 ? addressOf(layout) : 0, addressOf(bytes), bytes.length, 0);
     this.api.hold(minorToMajor, layout, bytes);
@@ -74,6 +75,12 @@ export class PjrtBuffer {
     const args = struct(this.handle, 0);
     this.api.call('Buffer_ReadyEvent', args);
     await awaitEvent(this.api, slotOf(args, 1));
+  }
+
+  /** The same data on another device of the client; `device` is that device's handle. */
+  copyTo(device: bigint): PjrtBuffer {
+    const args = this.api.call('Buffer_CopyToDevice', struct(this.handle, device, 0));
+    return new PjrtBuffer(this.api, slotOf(args, 2), this.type, this.dims);
   }
 
   /** Frees the memory; further use is an error of the program. */

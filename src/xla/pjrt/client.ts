@@ -1,47 +1,53 @@
 /** A plugin's client: devices, uploads, compilation. */
-import { XlaError } from '../errors';
-import { addressOf, bytesAt, PjrtApi, slotOf, struct, textAt } from './api';
+import { PjrtApi } from './api';
 import { awaitEventSync, PjrtBuffer } from './buffer';
+import { type CompileOptions, encodeCompileOptions } from './compileOptions';
 import { PjrtExecutable } from './executable';
-import { type CompileOptions, PJRT_TYPES, type PjrtDevice, type PjrtType, type Plugin } from './types';
+import { addressOf, pointersAt, slotOf, struct, textAt } from './memory';
+import { type NamedValue, readNamedValues, writeNamedValues } from './namedValues';
+import { preparePlatform } from './platform';
+import { type DeviceMemory, PJRT_TYPES, type PjrtDevice, type PjrtType, type Plugin } from './types';
 
-/** CompileOptionsProto: any device, one replica, one partition. */
-const COMPILE_OPTIONS = Buffer.from('1a0f08ffffffffffffffffff0120012801', 'hex');
 /** PJRT_HostBufferSemantics_kImmutableOnlyDuringCall. */
 const COPIED_DURING_CALL = 0;
+
+/** Options of a plugin's client by name, e.g. `{memory_fraction: 0.9, preallocate: false}` on CUDA. */
+export type ClientOptions = Readonly<Record<string, NamedValue>>;
 
 export class PjrtClient {
   readonly platformName: string;
   readonly platformVersion: string;
   readonly devices: readonly PjrtDevice[];
+  /** What the plugin says of itself, e.g. `stablehlo_current_version: [1, 20, 0]`, `xla_version`. */
+  readonly attributes: Readonly<Record<string, NamedValue>>;
   private readonly deviceHandles: readonly bigint[];
 
   private constructor(
     private readonly api: PjrtApi,
     private readonly handle: bigint,
+    readonly plugin: Plugin,
   ) {
     this.platformName = this.text('Client_PlatformName');
     this.platformVersion = this.text('Client_PlatformVersion');
     const said = api.call('Client_AddressableDevices', struct(handle, 0, 0));
-    const list = Buffer.from(bytesAt(slotOf(said, 1), 8 * Number(slotOf(said, 2))));
-    this.deviceHandles = Array.from({ length: list.length / 8 }, (_, i) => list.readBigUInt64LE(8 * i));
+    this.deviceHandles = pointersAt(slotOf(said, 1), Number(slotOf(said, 2)));
     this.devices = this.deviceHandles.map(device => this.describe(device));
+    const attributes = api.call('Plugin_Attributes', struct(0, 0));
+    this.attributes = readNamedValues(slotOf(attributes, 0), Number(slotOf(attributes, 1)));
   }
 
   /**
    * Loads a plugin and opens its client.
    * @throws XlaError when the library, its version or the hardware refuses
    */
-  static create(
-    plugin: Plugin,
-    options: Record<string, string | number | boolean | number[]> = {},
-  ): PjrtClient {
-    process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-    const [unknown] = Object.keys(options);
-    if (unknown) throw new XlaError(`Client option "${unknown}" is not passed to plugins yet: leave it out.`);
+  static create(plugin: Plugin, options: ClientOptions = {}): PjrtClient {
+    preparePlatform(plugin);
     const api = new PjrtApi(plugin.path);
-    const args = api.call('Client_Create', struct(0, 0, 0, 0, 0, 0, 0, 0, 0));
-    return new PjrtClient(api, slotOf(args, 6));
+    const list = writeNamedValues(options);
+    api.hold(list.bytes, list.keep);
+    const given = list.count > 0 ? addressOf(list.bytes) : 0;
+    const args = api.call('Client_Create', struct(given, list.count, 0, 0, 0, 0, 0, 0, 0));
+    return new PjrtClient(api, slotOf(args, 6), plugin);
   }
 
   get apiVersion(): { readonly major: number; readonly minor: number } {
@@ -63,36 +69,53 @@ export class PjrtClient {
     return { id, kind: text('DeviceDescription_Kind'), description: text('DeviceDescription_ToString') };
   }
 
-  private compileArgs(mlir: string): { args: Buffer; keepAlive: Buffer[] } {
+  /** Memory of a device, by its place in `devices`; undefined where the plugin doesn't say (CPU). */
+  deviceMemory(device = 0): DeviceMemory | undefined {
+    if (!this.api.has('Device_MemoryStats')) return undefined;
+    try {
+      const unset = Array(21).fill(0) as number[];
+      const said = this.api.call('Device_MemoryStats', struct(this.deviceHandles[device], ...unset));
+      const optional = (i: number) =>
+        (slotOf(said, i + 1) & 0xffn) === 0n ? undefined : Number(slotOf(said, i));
+      return { inUse: Number(slotOf(said, 1)), peak: optional(2), limit: optional(8) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  private compileArgs(mlir: string, options?: CompileOptions): { args: Buffer; keepAlive: Buffer[] } {
     const [code, format] = [Buffer.from(mlir, 'utf8'), Buffer.from('mlir')];
     const program = struct(addressOf(code), code.length, addressOf(format), format.length);
-    const args = struct(
-      this.handle,
-      addressOf(program),
-      addressOf(COMPILE_OPTIONS),
-      COMPILE_OPTIONS.length,
-      0,
-    );
-    return { args, keepAlive: [code, format, program] };
+    const encoded = encodeCompileOptions(options);
+    const args = struct(this.handle, addressOf(program), addressOf(encoded), encoded.length, 0);
+    return { args, keepAlive: [code, format, program, encoded] };
   }
 
   /** Compiles StableHLO text. */
-  compile(mlir: string, _options?: CompileOptions): PjrtExecutable {
-    const { args, keepAlive } = this.compileArgs(mlir);
+  compile(mlir: string, options?: CompileOptions): PjrtExecutable {
+    const { args, keepAlive } = this.compileArgs(mlir, options);
     this.api.call('Client_Compile', args);
     keepAlive.length = 0;
     return new PjrtExecutable(this.api, slotOf(args, 4));
   }
 
   /** As `compile`, off the event loop. */
-  async compileAsync(mlir: string, _options?: CompileOptions): Promise<PjrtExecutable> {
-    const { args, keepAlive } = this.compileArgs(mlir);
+  async compileAsync(mlir: string, options?: CompileOptions): Promise<PjrtExecutable> {
+    const { args, keepAlive } = this.compileArgs(mlir, options);
     await this.api.callAsync('Client_Compile', args);
     keepAlive.length = 0;
     return new PjrtExecutable(this.api, slotOf(args, 4));
   }
 
-  /** Uploads row-major data; the array may be changed afterwards. */
+  /** Loads a program that `PjrtExecutable.serialize` gave, in this process or another. */
+  load(serialized: Uint8Array): PjrtExecutable {
+    const args = struct(this.handle, addressOf(serialized), serialized.length, 0, 0, 0);
+    this.api.hold(serialized);
+    this.api.call('Executable_DeserializeAndLoad', args);
+    return new PjrtExecutable(this.api, slotOf(args, 3));
+  }
+
+  /** Uploads row-major data to a device, by its place in `devices`; the array may be changed afterwards. */
   fromHost(data: ArrayBufferView, type: PjrtType, dims: readonly number[], device = 0): PjrtBuffer {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const source = bytes.length > 0 ? bytes : new Uint8Array(1);
@@ -106,6 +129,11 @@ export class PjrtClient {
     this.api.call('Client_BufferFromHostBuffer', args);
     awaitEventSync(this.api, slotOf(args, 11));
     return new PjrtBuffer(this.api, slotOf(args, 12), type, dims);
+  }
+
+  /** A copy on another device, by its place in `devices`. */
+  copy(buffer: PjrtBuffer, device: number): PjrtBuffer {
+    return buffer.copyTo(this.deviceHandles[device]);
   }
 
   /** Closes the client; destroy its buffers and programs first. */

@@ -1,19 +1,30 @@
 /** Compiled programs. */
-import { addressOf, type PjrtApi, bytesAt, slotOf, struct, textAt } from './api';
+import { type PjrtApi } from './api';
 import { PjrtBuffer } from './buffer';
+import { addressOf, bytesAt, pointers, slotOf, struct, textAt } from './memory';
 import { PJRT_TYPES } from './types';
 
-const pointers = (list: readonly bigint[]): Buffer => {
-  const bytes = Buffer.alloc(8 * Math.max(1, list.length));
-  list.forEach((pointer, i) => bytes.writeBigUInt64LE(pointer, 8 * i));
-  return bytes;
-};
+/** Bytes that a program takes on one device, as its compiler planned it. */
+export interface ProgramMemory {
+  readonly code: number;
+  readonly arguments: number;
+  readonly outputs: number;
+  /** Of the outputs, what takes the memory of an argument. */
+  readonly aliased: number;
+  readonly temporary: number;
+}
 
-/** A program on one device. */
+export interface ExecuteOptions {
+  /** Indices of arguments whose memory is not to be given away in this call. */
+  readonly keep?: readonly number[];
+}
+
+/** A program on the devices that it was compiled for. */
 export class PjrtExecutable {
   private readonly outputs: number;
   private readonly executable: bigint;
   private shapes: { type: PjrtBuffer['type']; dims: number[] }[] | undefined;
+  private gone = false;
 
   constructor(
     private readonly api: PjrtApi,
@@ -24,52 +35,43 @@ export class PjrtExecutable {
     this.outputs = Number(slotOf(api.call('Executable_NumOutputs', struct(this.executable, 0)), 1));
   }
 
-  /**
-   * Starts the program; its results may still be under way.
-   * @param options.keep indices of arguments whose memory is not to be given away in this call
-   */
-  execute(args: readonly PjrtBuffer[], options: { keep?: readonly number[] } = {}): PjrtBuffer[] {
-    const { list, call, keepAlive } = this.prepare(args, options.keep ?? []);
-    this.api.call('LoadedExecutable_Execute', call);
-    keepAlive.length = 0;
-    return this.wrap(list);
+  /** Starts the program on its one device; its results may still be under way. */
+  execute(args: readonly PjrtBuffer[], options: ExecuteOptions = {}): PjrtBuffer[] {
+    return this.executeParts([args], options)[0];
   }
 
   /** As `execute`, started on a thread of its own. */
-  async executeAsync(
-    args: readonly PjrtBuffer[],
-    options: { keep?: readonly number[] } = {},
-  ): Promise<PjrtBuffer[]> {
-    const { list, call, keepAlive } = this.prepare(args, options.keep ?? []);
+  async executeAsync(args: readonly PjrtBuffer[], options: ExecuteOptions = {}): Promise<PjrtBuffer[]> {
+    const { lists, call, keepAlive } = this.prepare([args], options.keep ?? []);
     await this.api.callAsync('LoadedExecutable_Execute', call);
     keepAlive.length = 0;
-    return this.wrap(list);
+    return this.wrap(lists[0]);
   }
 
-  private prepare(args: readonly PjrtBuffer[], keep: readonly number[]) {
-    const list = pointers(Array<bigint>(this.outputs).fill(0n));
-    const inputs = pointers(args.map(buffer => buffer.handle));
-    const [inputLists, outputLists] = [pointers([addressOf(inputs)]), pointers([addressOf(list)])];
+  /**
+   * Starts a partitioned program on all of its devices.
+   * @param parts for each device, in the order of the compilation, its part of every argument
+   * @returns for each device its part of every result
+   */
+  executeParts(parts: readonly (readonly PjrtBuffer[])[], options: ExecuteOptions = {}): PjrtBuffer[][] {
+    const { lists, call, keepAlive } = this.prepare(parts, options.keep ?? []);
+    this.api.call('LoadedExecutable_Execute', call);
+    keepAlive.length = 0;
+    return lists.map(list => this.wrap(list));
+  }
+
+  private prepare(parts: readonly (readonly PjrtBuffer[])[], keep: readonly number[]) {
+    const lists = parts.map(() => pointers(Array<bigint>(this.outputs).fill(0n)));
+    const inputs = parts.map(args => pointers(args.map(buffer => buffer.handle)));
+    const [inputLists, outputLists] = [pointers(inputs.map(addressOf)), pointers(lists.map(addressOf))];
     const kept = pointers(keep.map(BigInt));
-    // send/recv callbacks and their counts, launch id, kept indices and their count, then what stays empty: context,
-    // call location, tasks (count, ids, incarnations)
-    const options = struct(
-      ...[0, 0, 0, 0, 0, keep.length ? addressOf(kept) : 0, keep.length],
-      ...[0, 0, 0, 0, 0],
-    );
+    // send/recv callbacks and their counts, launch id, kept indices and their count; the rest stays empty
+    const options = struct(0, 0, 0, 0, 0, keep.length ? addressOf(kept) : 0, keep.length);
     const call = struct(
-      ...[
-        this.handle,
-        addressOf(options),
-        addressOf(inputLists),
-        1,
-        args.length,
-        addressOf(outputLists),
-        0,
-        0,
-      ],
+      ...[this.handle, addressOf(options), addressOf(inputLists), parts.length, parts[0].length],
+      ...[addressOf(outputLists), 0, 0],
     );
-    return { list, call, keepAlive: [inputs, inputLists, outputLists, kept, options] };
+    return { lists, call, keepAlive: [...inputs, inputLists, outputLists, kept, options] };
   }
 
   private wrap(list: Buffer): PjrtBuffer[] {
@@ -91,10 +93,37 @@ export class PjrtExecutable {
     };
   }
 
+  /**
+   * The compiled program as bytes that `PjrtClient.load` takes, on the same kind of device and plugin.
+   * @throws PjrtError where the plugin can't
+   */
+  serialize(): Uint8Array {
+    const said = this.api.call('Executable_Serialize', struct(this.executable, 0, 0, 0, 0));
+    try {
+      return bytesAt(slotOf(said, 1), Number(slotOf(said, 2)));
+    } finally {
+      if (slotOf(said, 4)) this.api.callAt(slotOf(said, 4), slotOf(said, 3));
+    }
+  }
+
+  /** What the program takes of a device's memory; undefined where the plugin doesn't say. */
+  memory(): ProgramMemory | undefined {
+    const name = 'Executable_GetCompiledMemoryStats';
+    if (!this.api.has(name)) return undefined;
+    try {
+      const said = this.api.call(name, struct(this.executable, ...(Array(11).fill(0) as number[])));
+      const [code, inputs, outputs, aliased, temporary] = [1, 2, 3, 4, 5].map(i => Number(slotOf(said, i)));
+      return { code, arguments: inputs, outputs, aliased, temporary };
+    } catch {
+      return undefined;
+    }
+  }
+
   /** XLA's program after its passes, as the plugin prints it. */
   optimizedProgram(): string {
     const program = struct(0, 0, 0, 0);
     const args = struct(this.executable, addressOf(program));
+    this.api.hold(program);
     this.api.call('Executable_OptimizedProgram', args);
     const code = Buffer.alloc(Number(slotOf(program, 1)));
     program.writeBigUInt64LE(addressOf(code), 16);
@@ -104,6 +133,8 @@ export class PjrtExecutable {
   }
 
   destroy(): void {
+    if (this.gone) return;
+    this.gone = true;
     this.api.call('Executable_Destroy', struct(this.executable));
     this.api.call('LoadedExecutable_Destroy', struct(this.handle));
   }

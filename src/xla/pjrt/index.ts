@@ -1,6 +1,15 @@
 /** PJRT through koffi: plugins, clients, buffers, programs. Knows nothing of tensors. */
 export { PjrtBuffer } from './buffer';
-export { PjrtClient } from './client';
+export { type ClientOptions, PjrtClient } from './client';
+export { type CompileOptions, encodeCompileOptions } from './compileOptions';
 export { discoverPlugins } from './discover';
-export { PjrtExecutable } from './executable';
-export { type CompileOptions, type PjrtDevice, type PjrtType, type Plugin } from './types';
+export { type ExecuteOptions, PjrtExecutable, type ProgramMemory } from './executable';
+export { PjrtError, type PjrtErrorCode } from './failure';
+export {
+  type DeviceMemory,
+  type PassedOver,
+  type PjrtDevice,
+  PJRT_TYPES,
+  type PjrtType,
+  type Plugin,
+} from './types';

@@ -17,13 +17,20 @@ export const TYPE_BYTES: Record<PjrtType, number> = {
 export interface Plugin {
   path: string;
   kind: 'cpu' | 'cuda' | 'rocm' | 'tpu' | 'other';
+  /** The pip package, or the file's name. */
   name: string;
-  /** Where it was found: 'PJRT_PLUGIN', '.venv'. */
+  /** Where it was found: 'PJRT_PLUGIN', '.venv', a Python environment's folder. */
   source: string;
+  /** The pip package's version, where there is one. */
+  version?: string;
 }
 
-/** Reserved: programs are compiled for one device with the plugin's own defaults. */
-export type CompileOptions = Readonly<Record<string, never>>;
+/** A plugin, or what was taken for one, that is not used. */
+export interface PassedOver {
+  readonly path: string;
+  /** One line. */
+  readonly reason: string;
+}
 
 /** A device that programs run on. */
 export interface PjrtDevice {
@@ -31,4 +38,12 @@ export interface PjrtDevice {
   /** The hardware's name, e.g. 'cpu', 'NVIDIA H100'. */
   readonly kind: string;
   readonly description: string;
+}
+
+/** Bytes of a device's memory, as the plugin's allocator counts them. */
+export interface DeviceMemory {
+  readonly inUse: number;
+  readonly peak?: number;
+  /** What the allocator may take at most. */
+  readonly limit?: number;
 }
