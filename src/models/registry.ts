@@ -14,7 +14,7 @@ export type Family = 'vgg' | 'resnet' | 'wideResnet' | 'resnext';
 /** Options of `createModel`: those of every model, and what a family's factory takes besides ('shortcut', 'dropout' …). */
 export interface CreateOptions
   extends ModelOptions, Partial<Omit<ResNetOptions, 'depth' | 'blockType' | 'width'>> {
-  /** true: with the weights that the project ships (weights/<name>.safetensors). A path: with those of that file. Default false. */
+  /** true: with the weights that the project ships (weights/pretrained/<name>.safetensors). A path: with those of that file. Default false. */
   pretrained?: boolean | string;
 }
 

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
+import { replaceFile } from '../atomicFile';
+import { projectRoot } from '../backends/projectRoot';
 import { UserError } from '../errors';
 import { type NamedArrays } from './arrays';
 import { readWeights, writeWeights } from './modelWeights';
@@ -29,11 +31,7 @@ export function readArrays(path: string): { arrays: NamedArrays; metadata: Recor
  */
 export async function saveWeights(model: tf.LayersModel, path: string, options: EncodeOptions = {}): Promise<void> {
   const metadata = { model: model.name, ...options.metadata };
-  const bytes = encodeSafetensors(await readWeights(model), { ...options, metadata });
-  mkdirSync(dirname(path), { recursive: true });
-  const partial = `${path}.${process.pid}.partial`;
-  writeFileSync(partial, bytes);
-  renameSync(partial, path);
+  replaceFile(path, encodeSafetensors(await readWeights(model), { ...options, metadata }));
 }
 
 /**
@@ -48,17 +46,18 @@ export function loadWeights(model: tf.LayersModel, path: string): Record<string,
   return metadata;
 }
 
+/** Where the project's own weights lie, from its root. */
+export const PRETRAINED_FOLDER = join('weights', 'pretrained');
+
 /**
- * The file of the weights that the project ships for a model: weights/<name>.safetensors, sought from the working folder and
- * from this source's project.
+ * The file of the weights that the project ships for a model: weights/pretrained/<name>.safetensors.
  * @throws UserError when none is shipped.
  */
 export function pretrainedPath(name: string): string {
-  const folders = [join(process.cwd(), 'weights'), join(__dirname, '..', '..', 'weights')];
-  const path = folders.map(folder => join(folder, `${name}.safetensors`)).find(existsSync);
-  if (!path) {
+  const path = join(projectRoot(), PRETRAINED_FOLDER, `${name}.safetensors`);
+  if (!existsSync(path)) {
     throw new UserError(
-      `No pretrained weights for '${name}' (weights/${name}.safetensors); train the model and save them there, or leave out pretrained.`,
+      `No pretrained weights are shipped for '${name}' (${PRETRAINED_FOLDER}/${name}.safetensors); train the model, or leave out pretrained.`,
     );
   }
   return path;

@@ -25,7 +25,7 @@ interface Shown {
 
 function readBack(folder: string): Shown {
   const script = path.join(__dirname, 'readEvents.py');
-  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
+  const options = { encoding: 'utf8', stdio: 'pipe' } as const;
   return JSON.parse(execFileSync(PYTHON, [script, folder], options)) as Shown;
 }
 

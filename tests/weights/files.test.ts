@@ -1,0 +1,91 @@
+import * as fs from 'fs';
+import * as tf from '@tensorflow/tfjs';
+import { createModel, resnet } from '../../src/models';
+import { decodeNpz, loadWeights, modelWeights, pretrainedPath, readArrays, saveWeights } from '../../src/weights';
+import { python, snapshot, temporaryFolder, testWithPython } from './helpers';
+
+const folder = temporaryFolder();
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+test.each(['f32', 'f16'] as const)('%s: saved and loaded, another model has the same weights', async dtype => {
+  const file = folder.file(`made/if/need/be/${dtype}.safetensors`);
+  const [a, b] = [resnet({ depth: 8, seed: 1 }), resnet({ depth: 8, seed: 2 })];
+  tf.tidy(() => modelWeights(a).forEach(({ variable, trainable }) => trainable || variable.write(variable.read().add(0.125))));
+  await saveWeights(a, file, { dtype, metadata: { testError: '8.5' } });
+  expect(loadWeights(b, file)).toEqual({ model: 'resnet8_v1', testError: '8.5' });
+  const [was, is] = [await snapshot(a), await snapshot(b)];
+  expect(Object.keys(is)).toEqual(Object.keys(was));
+  expect(is).not.toEqual(await snapshot(resnet({ depth: 8, seed: 2 })));
+  for (const [name, values] of Object.entries(was)) {
+    if (dtype === 'f32') expect(is[name]).toEqual(values);
+    else values.forEach((value, i) => expect(Math.abs(is[name][i] - value)).toBeLessThanOrEqual(Math.abs(value) * 2 ** -11 + 2 ** -25)); // prettier-ignore
+  }
+  expect(fs.readdirSync(folder.file('made/if/need/be')).filter(name => name.includes('partial'))).toEqual([]);
+});
+
+test('names are stable and readable', () => {
+  const names = modelWeights(resnet({ depth: 8, shortcut: 'B_original' })).map(weight => weight.name);
+  expect(names.slice(0, 6)).toEqual([
+    'stem/conv/kernel',
+    'stem/bn/gamma',
+    'stem/bn/beta',
+    'stem/bn/moving_mean',
+    'stem/bn/moving_variance',
+    'stage1/block1/conv1/kernel',
+  ]);
+  expect(names).toContain('stage2/block1/shortcut/conv/kernel');
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toEqual(modelWeights(resnet({ depth: 8, shortcut: 'B_original' })).map(weight => weight.name));
+});
+
+test('weights of another architecture: all that differs is listed, the model stays as it was', async () => {
+  const file = folder.file('other.safetensors');
+  await saveWeights(resnet({ depth: 14, seed: 1 }), file);
+  const model = resnet({ depth: 8, classes: 100, shortcut: 'B', seed: 2 });
+  const before = await snapshot(model);
+  const load = () => loadWeights(model, file);
+  expect(load).toThrow(/missing: stage2\/block1\/shortcut/);
+  expect(load).toThrow(/surplus: stage1\/block2\/conv1\/kernel.* and \d+ more/);
+  expect(load).toThrow(/of another shape: logits\/kernel: file \[64,10\], model \[64,100\]/);
+  expect(await snapshot(model)).toEqual(before);
+});
+
+test('what is not there or of another kind is named', () => {
+  expect(() => readArrays(folder.file('none.safetensors'))).toThrow(/There is no file '.*none\.safetensors'/);
+  fs.writeFileSync(folder.file('weights.h5'), '');
+  expect(() => readArrays(folder.file('weights.h5'))).toThrow(/neither .safetensors nor .npz/);
+  fs.writeFileSync(folder.file('bad.npz'), 'no archive');
+  expect(() => readArrays(folder.file('bad.npz'))).toThrow(/bad.npz: it is no .npz archive/);
+  expect(() => pretrainedPath('resnet20_v3')).toThrow(/weights.pretrained.resnet20_v3\.safetensors/);
+});
+
+test('createModel takes a path as pretrained', async () => {
+  const file = folder.file('resnet20.safetensors');
+  const trained = createModel('resnet20_v1', { seed: 5 });
+  await saveWeights(trained, file);
+  expect(await snapshot(createModel('resnet20_v1', { pretrained: file }))).toEqual(await snapshot(trained));
+  const tensors = tf.memory().numTensors;
+  expect(() => createModel('resnet32_v1', { pretrained: file })).toThrow(/missing: /);
+  expect(tf.memory().numTensors).toBe(tensors);
+});
+
+testWithPython('numpy')('what numpy saves is read: types, orders, compression', () => {
+  const file = folder.file('numpy.npz');
+  const program = `
+import sys, numpy as n
+v = n.arange(6).reshape(1, 2, 3) - 2.5
+a = {t: v.astype(t) for t in ["float16", "float32", "float64", "int16", "uint8"]}
+n.savez_compressed(sys.argv[1], fortran=n.asfortranarray(v), scalar=n.float32(7), **{"layer/kernel": v}, **a)`;
+  python(program, file);
+  const arrays = decodeNpz(fs.readFileSync(file), file);
+  const data = Float32Array.of(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5);
+  for (const name of ['float16', 'float32', 'float64', 'fortran', 'layer/kernel'])
+    expect(arrays.get(name)).toEqual({ shape: [1, 2, 3], data });
+  expect(arrays.get('int16')!.data).toEqual(data.map(Math.trunc).map(x => x + 0)); // no −0 among whole numbers
+  expect(arrays.get('scalar')).toEqual({ shape: [], data: Float32Array.of(7) });
+  python('import sys, numpy as n; n.savez(sys.argv[1], a=n.array(["x"]))', folder.file('text.npz'));
+  expect(() => readArrays(folder.file('text.npz'))).toThrow(/array 'a': its type <U1 is none of/);
+});
