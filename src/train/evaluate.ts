@@ -1,7 +1,23 @@
 /** Scores a model on a split. */
 import * as tf from '@tensorflow/tfjs';
 import { IMAGE_BYTES, normalize, type Split } from '../data';
-import { jit } from '../xla/jit';
+import { type Jit, jit } from '../xla/jit';
+
+type Classifier = Jit<[tf.Tensor4D], tf.Tensor2D>;
+
+/** One program a model, however often it is scored. */
+const classifiers = new WeakMap<tf.LayersModel, Classifier>();
+
+function classifierOf(model: tf.LayersModel): Classifier {
+  let classify = classifiers.get(model);
+  if (!classify) {
+    classify = jit(images => model.apply(normalize(images), { training: false }) as tf.Tensor2D, {
+      name: `evaluate ${model.name}`,
+    });
+    classifiers.set(model, classify);
+  }
+  return classify;
+}
 
 /** What `evaluate` found. */
 export interface Evaluation {
@@ -22,10 +38,7 @@ export interface Evaluation {
  * @param batchSize images at once; the last batch is filled up, so that one program serves all
  */
 export async function evaluate(model: tf.LayersModel, split: Split, batchSize = 500): Promise<Evaluation> {
-  const classify = jit(
-    (images: tf.Tensor4D) => model.apply(normalize(images), { training: false }) as tf.Tensor2D,
-    { name: `evaluate ${model.name}` },
-  );
+  const classify = classifierOf(model);
   const logits = new Float32Array(split.count * 10);
   for (let from = 0; from < split.count; from += batchSize) {
     const count = Math.min(batchSize, split.count - from);

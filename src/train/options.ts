@@ -1,6 +1,7 @@
 /** What `train` can be told, and what it tells in return. */
 import { UserError } from '../errors';
 import { type Split } from '../data';
+import { type PrecisionPolicy } from '../xla/kernels/precision';
 import { type SgdOptions } from './sgd';
 import { checkSchedule, DEFAULT_SCHEDULE, type Schedule, totalSteps } from './schedule';
 
@@ -16,8 +17,13 @@ export interface TrainOptions extends Partial<SgdOptions> {
   labelSmoothing?: number;
   /** Flip and crop at random (He et al. 2016, section 4.2). Default true. */
   augment?: boolean;
-  /** Keep an exponential moving average of the weights with this decay, and validate with it. Default: none. */
+  /**
+   * Keep an exponential moving average of the weights with this decay; it is what is validated, and what the model holds in the
+   * end. Default: none.
+   */
   ema?: number;
+  /** In what convolutions and matrix products compute (back end xla only; see PrecisionPolicy). Default 'float32'. */
+  precision?: PrecisionPolicy;
   /** Fixes order, augmentation and dropout. Default 0. */
   seed?: number;
   /** What is validated on. Default: the test set. */
@@ -41,7 +47,10 @@ export interface TrainOptions extends Partial<SgdOptions> {
 }
 
 export interface CheckpointOptions {
-  /** Folder for checkpoint.safetensors, best.safetensors and final.safetensors. */
+  /**
+   * Folder for checkpoint.safetensors (and the one before it), best.safetensors (the weights of the best validation) and
+   * final.safetensors.
+   */
   folder: string;
   /** Steps between two checkpoints. Default: none by step. */
   everySteps?: number;
@@ -50,6 +59,12 @@ export interface CheckpointOptions {
   /** Go on from the checkpoint in the folder if there is one. Default true. */
   resume?: boolean;
 }
+
+/** Seconds between two checkpoints unless the options say otherwise. */
+export const CHECKPOINT_SECONDS = 120;
+
+/** Every precision that a run can be trained in. */
+export const PRECISIONS: readonly PrecisionPolicy[] = ['float32', 'tensorfloat32', 'mixed_bfloat16'];
 
 /** How a run stands, means since the last report. */
 export interface Progress {
@@ -113,6 +128,7 @@ type Defaulted =
   | 'decayed'
   | 'labelSmoothing'
   | 'augment'
+  | 'precision'
   | 'seed'
   | 'validationInterval'
   | 'logInterval'
@@ -136,6 +152,7 @@ export function fillOptions(options: TrainOptions): FullOptions {
     decayed: 'kernels' as const,
     labelSmoothing: 0,
     augment: true,
+    precision: 'float32' as const,
     seed: 0,
     validationInterval: 2000,
     logInterval: 200,
@@ -147,6 +164,9 @@ export function fillOptions(options: TrainOptions): FullOptions {
   requireWhole('logInterval', full.logInterval, 1);
   requireWhole('validationInterval', full.validationInterval, 0);
   requireWhole('seed', full.seed, 0);
+  if (!PRECISIONS.includes(full.precision))
+    throw new UserError(`precision is '${full.precision}'; give one of ${PRECISIONS.join(', ')}.`);
+  if (full.checkpoint) checkCheckpoint(full.checkpoint);
   requireRange('momentum', full.momentum, 0, 1);
   requireRange('labelSmoothing', full.labelSmoothing, 0, 1);
   requireRange('weightDecay', full.weightDecay, 0, Infinity);
@@ -154,6 +174,12 @@ export function fillOptions(options: TrainOptions): FullOptions {
   if (full.stopAfter !== undefined) requireWhole('stopAfter', full.stopAfter, 1);
   const steps = Math.min(totalSteps(full.schedule), full.stopAfter ?? Infinity);
   return { ...full, steps };
+}
+
+function checkCheckpoint({ folder, everySteps, everySeconds }: CheckpointOptions): void {
+  if (!folder) throw new UserError('checkpoint.folder is empty: name the folder that keeps the checkpoints.');
+  if (everySteps !== undefined) requireWhole('checkpoint.everySteps', everySteps, 1);
+  if (everySeconds !== undefined) requireRange('checkpoint.everySeconds', everySeconds, 0, Infinity);
 }
 
 function requireWhole(name: string, value: number, least: number): void {

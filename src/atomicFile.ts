@@ -1,0 +1,55 @@
+/** Files that appear whole or not at all. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+/**
+ * Replaces a file by one with these bytes. They are on the disk before the name is given to them: a crash, a kill or a full disk
+ * at any moment leaves the old file, or the new one, never a part.
+ *
+ * @param keep the old file is kept under this name (for a moment, then, `file` does not exist and `keep` does)
+ * @throws the system's error, when nothing has changed
+ */
+export function replaceFile(file: string, bytes: Uint8Array | string, keep?: string): void {
+  const folder = path.dirname(file);
+  fs.mkdirSync(folder, { recursive: true });
+  const partial = `${file}.${process.pid}.partial`;
+  try {
+    const descriptor = fs.openSync(partial, 'w');
+    try {
+      fs.writeFileSync(descriptor, bytes);
+      fs.fsyncSync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    if (keep !== undefined && fs.existsSync(file)) fs.renameSync(file, keep);
+    fs.renameSync(partial, file);
+  } catch (error) {
+    fs.rmSync(partial, { force: true });
+    throw error;
+  }
+  syncFolder(folder);
+}
+
+/** Removes what processes that were killed in `replaceFile` left beside `file`. */
+export function removePartials(file: string): void {
+  const folder = path.dirname(file);
+  const start = `${path.basename(file)}.`;
+  for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
+    if (name.startsWith(start) && name.endsWith('.partial'))
+      fs.rmSync(path.join(folder, name), { force: true });
+  }
+}
+
+/** Makes a rename last; some systems can't open folders and need no such thing. */
+function syncFolder(folder: string): void {
+  try {
+    const descriptor = fs.openSync(folder, 'r');
+    try {
+      fs.fsyncSync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  } catch {
+    // The rename has happened; only its survival of a power failure is less certain.
+  }
+}

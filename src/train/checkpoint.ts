@@ -1,0 +1,134 @@
+/**
+ * The state of a run in one safetensors file: weights with moving averages, velocities, averaged weights, and, as JSON in the
+ * header, step, settings and curves. Order and augmentation are functions of seed and step (order.ts), so nothing else is needed
+ * to go on bit for bit.
+ */
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { z } from 'zod';
+import { removePartials, replaceFile } from '../atomicFile';
+import { UserError } from '../errors';
+import { decodeSafetensors, encodeSafetensors, type NamedArrays } from '../weights';
+
+const FORMAT = 'cifar-ts checkpoint 1';
+
+/** JSON has no infinity, which a loss can reach. */
+const loss = z.number().or(z.null().transform(() => Infinity));
+const point = z.object({ step: z.number(), error: z.number(), loss });
+
+const runState = z.object({
+  /** Steps done. */
+  step: z.number().int().min(0),
+  /** Seconds of training so far. */
+  seconds: z.number(),
+  /** Reports summed up in the array 'meter' since the last log point. */
+  metered: z.number().int(),
+  curve: z.array(point),
+  trainCurve: z.array(point),
+  /** What must be equal in the run that goes on: seed, schedule, batch size … */
+  settings: z.record(z.string(), z.unknown()),
+});
+
+/** The part of a checkpoint that is not arrays. */
+export type RunState = z.infer<typeof runState>;
+
+/** A run's state on the host. */
+export interface Checkpoint {
+  state: RunState;
+  /** 'weights/…', 'velocity/…', 'average/…' by the weight's stable name, and 'meter' `[3]`. */
+  arrays: NamedArrays;
+}
+
+/** Covers every byte that counts, so that no flipped bit goes on training. */
+function checkSum(json: string, arrays: NamedArrays): string {
+  const hash = createHash('sha256').update(json);
+  for (const name of [...arrays.keys()].sort()) {
+    const { shape, data } = arrays.get(name)!;
+    hash.update(`${name} ${shape.join('×')}`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/** A checkpoint as bytes of a safetensors file. */
+export function encodeCheckpoint({ state, arrays }: Checkpoint): Uint8Array {
+  const run = JSON.stringify(state);
+  return encodeSafetensors(arrays, { metadata: { format: FORMAT, run, sha256: checkSum(run, arrays) } });
+}
+
+/** @throws UserError when the file is damaged or no checkpoint. */
+export function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
+  const { tensors, metadata } = decodeSafetensors(bytes, file);
+  if (metadata.format !== FORMAT) throw new UserError(`'${file}' is no checkpoint of this version.`);
+  if (metadata.sha256 !== checkSum(metadata.run ?? '', tensors))
+    throw new UserError(`'${file}' is damaged: its check sum differs.`);
+  return { state: runState.parse(JSON.parse(metadata.run)), arrays: tensors };
+}
+
+/** A run's folder: checkpoint.safetensors, the one before it, best.safetensors and final.safetensors. */
+export class CheckpointFolder {
+  readonly current: string;
+  readonly previous: string;
+  readonly best: string;
+  readonly final: string;
+
+  /** @throws UserError when the folder can't be made. */
+  constructor(readonly folder: string) {
+    const file = (name: string) => path.join(folder, `${name}.safetensors`);
+    this.current = file('checkpoint');
+    this.previous = file('checkpoint.previous');
+    this.best = file('best');
+    this.final = file('final');
+    try {
+      fs.mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      throw new UserError(
+        `The folder '${folder}' for checkpoints can't be made: ${(error as Error).message}.`,
+      );
+    }
+    for (const each of [this.current, this.best, this.final]) removePartials(each);
+  }
+
+  /** @throws the system's error; the checkpoints that there are stay. */
+  save(checkpoint: Checkpoint): void {
+    replaceFile(this.current, encodeCheckpoint(checkpoint), this.previous);
+  }
+
+  /**
+   * The newest checkpoint that is whole; undefined when the folder holds none.
+   * @throws UserError when it holds only damaged ones: a run is never begun anew in silence.
+   */
+  load(onWarning: (message: string) => void): Checkpoint | undefined {
+    const damaged: string[] = [];
+    for (const file of [this.current, this.previous].filter(candidate => fs.existsSync(candidate))) {
+      try {
+        const found = decodeCheckpoint(fs.readFileSync(file), file);
+        if (damaged.length > 0) {
+          onWarning(`${damaged.join('; ')} Going on from the one before it, step ${found.state.step}.`);
+          fs.renameSync(this.current, `${this.current}.damaged`); // or the next save would put it in the good one's place
+        }
+        return found;
+      } catch (error) {
+        damaged.push((error as Error).message);
+      }
+    }
+    if (damaged.length === 0) return undefined;
+    throw new UserError(
+      `No checkpoint in '${this.folder}' can be read (${damaged.join('; ')}); delete them to begin anew.`,
+    );
+  }
+}
+
+/** @throws UserError naming the first setting in which the run differs from the one that the checkpoint is of. */
+export function requireSameRun(folder: string, saved: RunState['settings'], now: RunState['settings']): void {
+  for (const name of new Set([...Object.keys(now), ...Object.keys(saved)])) {
+    const [then, asked] = [saved, now].map(settings => JSON.stringify(settings[name]) ?? 'not set');
+    if (then !== asked) {
+      throw new UserError(
+        `The checkpoint in '${folder}' is of a run whose ${name} is ${then}, not ${asked}: ` +
+          'give the same setting to go on, or another folder.',
+      );
+    }
+  }
+}

@@ -1,0 +1,262 @@
+/** A run under way: its state, one step after another, and how the state is saved and taken up again. */
+import * as tf from '@tensorflow/tfjs';
+import { type Cifar10 } from '../data';
+import { modelWeights, type NamedArrays, saveWeights } from '../weights';
+import { type Jit, jit } from '../xla/jit';
+import { type Checkpoint, CheckpointFolder, requireSameRun, type RunState } from './checkpoint';
+import { Ema } from './ema';
+import { evaluate } from './evaluate';
+import { EventLog } from './events';
+import { CHECKPOINT_SECONDS, type FullOptions, type TrainResult, type Validation } from './options';
+import { BatchOrder, stepSeed } from './order';
+import { UserError } from '../errors';
+import { learningRateAt } from './schedule';
+import { Sgd } from './sgd';
+import { Feed, makeStep, Meter, type Step, variableOf } from './step';
+
+/** Lets timers, signals and the page's messages through between two steps. */
+const breathe = () => new Promise<void>(resolve => setImmediate(resolve));
+
+const secondsSince = (time: number) => (performance.now() - time) / 1000;
+
+export class Run {
+  private readonly sgd: Sgd;
+  private readonly ema: Ema | undefined;
+  private readonly step: Jit<Parameters<Step>, tf.Tensor1D>;
+  private readonly feed: Feed;
+  private readonly order: BatchOrder;
+  private readonly meter = new Meter();
+  private readonly folder: CheckpointFolder | undefined;
+  /** Everything that a checkpoint holds, by the name it has there. */
+  private readonly variables = new Map<string, tf.Variable>();
+  private log: EventLog | undefined;
+
+  private done = 0;
+  private curve: Validation[] = [];
+  private trainCurve: TrainResult['trainCurve'] = [];
+
+  private readonly begin = performance.now();
+  /** Steps and seconds of the parts of the run before this one. */
+  private before = { steps: 0, seconds: 0 };
+  private startSeconds = 0;
+  /** Since when images are counted: without the first step of this part. */
+  private steady = this.begin;
+  /** Seconds of validation and saving since then. */
+  private idle = 0;
+  private saved = { step: -1, at: this.begin };
+
+  constructor(
+    private readonly model: tf.LayersModel,
+    private readonly data: Cifar10,
+    private readonly options: FullOptions,
+  ) {
+    if (options.checkpoint) this.folder = new CheckpointFolder(options.checkpoint.folder);
+    const weights = modelWeights(model);
+    const trainable = weights.filter(weight => weight.trainable);
+    this.sgd = new Sgd(trainable, options);
+    if (options.ema !== undefined) this.ema = new Ema(weights, options.ema);
+    this.step = jit(makeStep(model, trainable, this.sgd, this.ema, options), { name: `train ${model.name}` });
+    this.feed = new Feed(data.train);
+    this.order = new BatchOrder(data.train.count, options.batchSize, options.seed);
+    for (const weight of weights) this.variables.set(`weights/${weight.name}`, variableOf(weight));
+    trainable.forEach(({ name }, i) => this.variables.set(`velocity/${name}`, this.sgd.velocities[i]));
+    if (!this.ema) return;
+    this.variables.set('averages', this.ema.updates);
+    weights.forEach(({ name }, i) => this.variables.set(`average/${name}`, this.ema!.averages[i]));
+  }
+
+  /**
+   * Takes up the checkpoint in the folder, if there is one, and opens the log.
+   * @throws UserError when it is of another run, or damaged
+   */
+  async open(): Promise<void> {
+    const { checkpoint, onWarning } = this.options;
+    const found = checkpoint?.resume === false ? undefined : this.folder?.load(onWarning);
+    if (found) this.restore(found);
+    this.log = await EventLog.open(this.options, this.data.train, this.done);
+  }
+
+  /** Takes the steps that are left, or those until `signal` is raised. */
+  async toEnd(): Promise<TrainResult> {
+    const { steps, logInterval, validationInterval, signal } = this.options;
+    while (this.done < steps && !signal?.aborted) {
+      await this.takeStep();
+      if (this.done % logInterval === 0 || this.done === steps) await this.report();
+      const due = validationInterval > 0 && this.done % validationInterval === 0;
+      if (due && this.done < steps) await this.validate();
+      if (this.saveIsDue()) await this.save();
+      await breathe();
+    }
+    const trainingSeconds = secondsSince(this.steady) - this.idle;
+    const images = this.options.batchSize * Math.max(0, this.done - this.before.steps - 1);
+    const interrupted = this.done < steps;
+    const final = interrupted ? undefined : await this.finish();
+    if (interrupted) await this.save();
+    return {
+      ...{ step: this.done, steps, interrupted, final, best: this.best() },
+      ...{ curve: this.curve, trainCurve: this.trainCurve },
+      seconds: this.seconds(),
+      startSeconds: this.startSeconds,
+      imagesPerSecond: trainingSeconds > 0 ? images / trainingSeconds : 0,
+    };
+  }
+
+  dispose(): void {
+    this.log?.close();
+    this.sgd.dispose();
+    this.ema?.dispose();
+    this.feed.dispose();
+    this.meter.dispose();
+  }
+
+  private async takeStep(): Promise<void> {
+    const { schedule, seed } = this.options;
+    const indices = this.order.indices(this.done);
+    const taken = this.feed.take(indices);
+    const labels = tf.tensor1d(
+      Int32Array.from(indices, index => this.data.train.labels[index]),
+      'int32',
+    );
+    const draw = tf.tensor1d(stepSeed(seed, this.done), 'int32');
+    const rate = tf.scalar(learningRateAt(schedule, this.done));
+    this.meter.add(await this.step.async(taken.images, taken.rows, labels, draw, rate));
+    this.feed.release(taken);
+    tf.dispose([labels, draw, rate]);
+    this.done++;
+    if (this.done > this.before.steps + 1) return;
+    this.startSeconds = secondsSince(this.begin);
+    this.steady = performance.now();
+  }
+
+  private async report(): Promise<void> {
+    const { done, options } = this;
+    const [classificationLoss, regularizationLoss, wrong] = await this.meter.read();
+    const loss = classificationLoss + regularizationLoss;
+    if (!Number.isFinite(loss))
+      throw new UserError(`The loss is ${loss} after step ${done}: lower the learning rate.`);
+    const pace = (secondsSince(this.steady) - this.idle) / Math.max(1, done - this.before.steps - 1);
+    this.trainCurve.push({ step: done, error: 100 * wrong, loss });
+    const progress = {
+      step: done,
+      steps: options.steps,
+      epoch: this.order.epochs(done),
+      epochs: this.order.epochs(options.steps),
+      learningRate: learningRateAt(options.schedule, done - 1),
+      ...{ loss, classificationLoss, regularizationLoss },
+      error: 100 * wrong,
+      imagesPerSecond: options.batchSize / pace,
+      seconds: this.seconds(),
+      secondsLeft: pace * (options.steps - done),
+    };
+    this.log?.progress(progress);
+    options.onProgress?.(progress);
+  }
+
+  private async validate(): Promise<Validation> {
+    const start = performance.now();
+    const split = this.options.validation ?? this.data.test;
+    const bestBefore = this.best()?.error ?? Infinity;
+    const score = async (): Promise<Validation> => {
+      const { error, loss } = await evaluate(this.model, split);
+      if (error < bestBefore) await this.saveWeights(this.folder?.best, { error: String(error) });
+      return { step: this.done, error, loss };
+    };
+    const point = await (this.ema ? this.ema.whileAveraged(score) : score());
+    this.curve.push(point);
+    this.log?.validation(point);
+    this.options.onValidation?.(point);
+    this.idle += secondsSince(start);
+    return point;
+  }
+
+  /** Validates and saves a run whose steps are all done; a run that was finished before is not validated again. */
+  private async finish(): Promise<Validation> {
+    const known = this.curve.find(point => point.step === this.done);
+    const final = known ?? (await this.validate());
+    if (this.saved.step !== this.done || !known) await this.save();
+    this.ema?.apply();
+    await this.saveWeights(this.folder?.final, { error: String(final.error) });
+    return final;
+  }
+
+  private best(): Validation | undefined {
+    return this.curve.reduce<Validation | undefined>((a, b) => (!a || b.error < a.error ? b : a), undefined);
+  }
+
+  private seconds(): number {
+    return this.before.seconds + secondsSince(this.begin);
+  }
+
+  private saveIsDue(): boolean {
+    const { checkpoint, steps } = this.options;
+    if (!checkpoint || this.done === steps) return false;
+    const { everySteps, everySeconds = CHECKPOINT_SECONDS } = checkpoint;
+    const byStep = everySteps !== undefined && this.done % everySteps === 0;
+    return byStep || secondsSince(this.saved.at) >= everySeconds;
+  }
+
+  /** Saves the state; a disk that is full costs the checkpoint, not the run. */
+  private async save(): Promise<void> {
+    if (!this.folder) return;
+    const start = performance.now();
+    const { sum, count } = await this.meter.state();
+    const arrays: NamedArrays = new Map([['meter', { shape: [3], data: sum }]]);
+    for (const [name, variable] of this.variables) {
+      arrays.set(name, { shape: variable.shape, data: new Float32Array(await variable.data<'float32'>()) });
+    }
+    const state: RunState = {
+      ...{ step: this.done, seconds: this.seconds(), metered: count },
+      ...{ curve: this.curve, trainCurve: this.trainCurve },
+      settings: this.settings(),
+    };
+    this.attempt('checkpoint', () => this.folder!.save({ state, arrays }));
+    this.saved = { step: this.done, at: performance.now() };
+    this.idle += secondsSince(start);
+  }
+
+  private restore({ state, arrays }: Checkpoint): void {
+    const { folder } = this.folder!;
+    requireSameRun(folder, state.settings, this.settings());
+    for (const [name, variable] of this.variables) {
+      const array = arrays.get(name);
+      if (!array || !tf.util.arraysEqual([...array.shape], variable.shape))
+        throw new UserError(
+          `The checkpoint in '${folder}' does not fit the model '${this.model.name}': ${name}.`,
+        );
+      tf.tidy(() => variable.assign(tf.tensor(array.data, variable.shape)));
+    }
+    this.meter.restore({ sum: arrays.get('meter')!.data, count: state.metered });
+    ({ step: this.done, curve: this.curve, trainCurve: this.trainCurve } = state);
+    this.before = { steps: state.step, seconds: state.seconds };
+    this.saved.step = state.step;
+  }
+
+  /** What makes this run this run: a checkpoint of one that differs is not gone on from. */
+  private settings(): Record<string, unknown> {
+    const { schedule, batchSize, momentum, nesterov, weightDecay, decayed } = this.options;
+    const { labelSmoothing, augment, ema, seed, precision, logInterval } = this.options;
+    return {
+      ...{ model: this.model.name, images: this.data.train.count, schedule, batchSize, momentum, nesterov },
+      ...{ weightDecay, decayed, labelSmoothing, augment, ema: ema ?? null, seed, precision, logInterval },
+    };
+  }
+
+  private async saveWeights(file: string | undefined, metadata: Record<string, string>): Promise<void> {
+    if (file === undefined) return;
+    try {
+      await saveWeights(this.model, file, { metadata: { step: String(this.done), ...metadata } });
+    } catch (error) {
+      this.options.onWarning(`'${file}' can't be written: ${(error as Error).message}.`);
+    }
+  }
+
+  private attempt(what: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.options.onWarning(
+        `The ${what} of step ${this.done} can't be written: ${(error as Error).message}. The run goes on; the last one stays.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** One training step as one function of tensors, compiled where the back end compiles; what feeds it and what it reports. */
+import * as tf from '@tensorflow/tfjs';
+import { augmentBatch, imageBytes, IMAGE_BYTES, normalize, type Split } from '../data';
+import { withDropoutSeed } from '../models';
+import { type ModelWeight } from '../weights';
+import { uint8Tensor } from '../xla/uint8Tensor';
+import { type Ema } from './ema';
+import { type FullOptions } from './options';
+import { type Sgd } from './sgd';
+
+/**
+ * One step: images `[n, 32, 32, 3]` to gather from, rows `[batch]`, labels `[batch]`, seed `[2]`, learning rate.
+ * Returns three scalars in one tensor: classification loss, regularization loss, share of errors.
+ */
+export type Step = (
+  images: tf.Tensor4D,
+  rows: tf.Tensor1D,
+  labels: tf.Tensor1D,
+  seed: tf.Tensor1D,
+  rate: tf.Scalar,
+) => tf.Tensor1D;
+
+/** tfjs-layers keeps a tfjs variable in `val`; gradients are taken with respect to it. */
+export function variableOf(weight: ModelWeight): tf.Variable {
+  return (weight.variable as unknown as { val: tf.Variable }).val;
+}
+
+/** Mean cross-entropy of logits `[batch, 10]` and targets `[batch, 10]`. */
+function crossEntropy(targets: tf.Tensor2D, logits: tf.Tensor2D): tf.Scalar {
+  return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)))).div(logits.shape[0]);
+}
+
+/** @param weights the trainable ones, in the order of `sgd` */
+export function makeStep(
+  model: tf.LayersModel,
+  weights: readonly ModelWeight[],
+  sgd: Sgd,
+  ema: Ema | undefined,
+  options: FullOptions,
+): Step {
+  const variables = weights.map(variableOf);
+  return (images, rows, labels, seed, rate) =>
+    withDropoutSeed(seed, () => {
+      const batch = rows.shape[0];
+      const input = options.augment
+        ? augmentBatch(images, rows, seed)
+        : normalize(tf.gather(images, rows) as tf.Tensor4D);
+      const hard = tf.oneHot(labels, 10).toFloat() as tf.Tensor2D;
+      const targets = hard.mul(1 - options.labelSmoothing).add(options.labelSmoothing / 10) as tf.Tensor2D;
+      let logits: tf.Tensor2D | undefined;
+      const loss = (): tf.Scalar => {
+        logits = tf.keep(model.apply(input, { training: true }) as tf.Tensor2D);
+        return crossEntropy(targets, logits);
+      };
+      const { value, grads } = tf.variableGrads(loss, variables);
+      const wrong = tf.notEqual(logits!.argMax(1), labels).toFloat().sum().div(batch);
+      const report = tf.stack([value, sgd.regularizationLoss(), wrong]) as tf.Tensor1D;
+      const gradients = variables.map(variable => grads[variable.name]);
+      sgd.apply(gradients, rate);
+      ema?.update();
+      logits!.dispose();
+      return report;
+    });
+}
+
+/** Hands a step its images: rows of the data set on the device, or, where the back end holds no bytes, only the batch. */
+export class Feed {
+  private readonly resident: tf.Tensor4D | undefined;
+
+  constructor(private readonly split: Split) {
+    const onDevice = tf.getBackend() === 'xla';
+    if (onDevice) this.resident = uint8Tensor(split.images, [split.count, 32, 32, 3]) as tf.Tensor4D;
+  }
+
+  /** Images to gather from, and their indices there, `[batch]`. */
+  take(indices: Int32Array): { images: tf.Tensor4D; rows: tf.Tensor1D } {
+    if (this.resident) return { images: this.resident, rows: tf.tensor1d(indices, 'int32') };
+    const bytes = new Int32Array(indices.length * IMAGE_BYTES);
+    indices.forEach((index, i) => bytes.set(imageBytes(this.split, index), i * IMAGE_BYTES));
+    const images = tf.tensor4d(bytes, [indices.length, 32, 32, 3], 'int32');
+    return { images, rows: tf.range(0, indices.length, 1, 'int32') as tf.Tensor1D };
+  }
+
+  /** Frees what `take` gave. */
+  release({ images, rows }: { images: tf.Tensor4D; rows: tf.Tensor1D }): void {
+    rows.dispose();
+    if (images !== this.resident) images.dispose();
+  }
+
+  dispose(): void {
+    this.resident?.dispose();
+  }
+}
+
+/** What a meter has summed up: part of a checkpoint, so that a resumed run reports what the unbroken one would. */
+export interface MeterState {
+  sum: Float32Array;
+  count: number;
+}
+
+/** Sums what steps report until it is asked for, so that the device is not read at every step. */
+export class Meter {
+  private sum: tf.Tensor1D | undefined;
+  private count = 0;
+
+  /** Takes the report over. */
+  add(report: tf.Tensor1D): void {
+    const before = this.sum;
+    this.sum = before ? tf.tidy(() => before.add(report) as tf.Tensor1D) : report;
+    if (before) tf.dispose([before, report]);
+    this.count++;
+  }
+
+  /** Means since the last call. */
+  async read(): Promise<number[]> {
+    const { sum, count } = await this.state();
+    this.dispose();
+    return Array.from(sum, value => value / count);
+  }
+
+  async state(): Promise<MeterState> {
+    return { sum: this.sum ? await this.sum.data<'float32'>() : new Float32Array(3), count: this.count };
+  }
+
+  restore({ sum, count }: MeterState): void {
+    this.dispose();
+    if (count > 0) this.sum = tf.tensor1d(sum, 'float32');
+    this.count = count;
+  }
+
+  dispose(): void {
+    this.sum?.dispose();
+    this.sum = undefined;
+    this.count = 0;
+  }
+}
