@@ -19,7 +19,7 @@ Runs TensorFlow.js's published test suite on a back end (${BACKEND_NAMES.join(',
 
   --filter REGEX   only specs whose name it matches ("matmul {} A x B", with {} for the back end)
   --share X        only this share of the specs, 0 to 1, the same ones each time (default 1)
-  --timeout MS     limit of a spec (default 20000)
+  --timeout MS     limit of a spec (default 120000)
   --out FILE       the record, JSON (default logs/conformance-NAME.json)
   --quiet          no list of failures, only the counts
   --help           this text`;
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     throw new UserError(`--backend ${backend ?? 'is missing'}: give one of ${BACKEND_NAMES.join(', ')}`);
   }
   const share = numberOption('share', options.share ?? '1', 1);
-  const timeout = numberOption('timeout', options.timeout ?? '20000', 600_000);
+  const timeout = numberOption('timeout', options.timeout ?? '120000', 600_000);
 
   let ran = 0;
   const started = performance.now();

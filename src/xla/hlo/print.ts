@@ -104,7 +104,7 @@ class Printer {
     const type = typeText(v);
     if (v.op === 'constant') {
       this.lines.push(`${indent}${name} = stablehlo.constant dense<${v.attrs.value}> : ${type}`);
-    } else if (SHORT.has(v.op)) {
+    } else if (SHORT.has(v.op) && v.operands[0].dtype === v.dtype) {
       this.lines.push(`${indent}${name} = stablehlo.${v.op} ${operands} : ${type}`);
     } else {
       const results: readonly TensorType[] = v.results ?? [v];

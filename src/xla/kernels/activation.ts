@@ -12,12 +12,9 @@ export interface ActivationAttrs {
 /** `activation(y + bias)` as `_FusedMatMul`, `FusedConv2D` and `FusedDepthwiseConv2D` have it. */
 export function epilogue(y: Value, inputs: Inputs, attrs: ActivationAttrs, channelAxis = y.rank - 1): Value {
   const { bias, preluActivationWeights } = inputs;
-  let z = y;
-  if (bias) {
-    const aligned =
-      bias.rank === 1 && channelAxis !== y.rank - 1 ? hlo.broadcastInDim(bias, y.shape, [channelAxis]) : bias;
-    z = hlo.add(...broadcast(z, aligned));
-  }
+  const byChannel = (v: Value): Value =>
+    v.rank === 1 && channelAxis !== y.rank - 1 ? hlo.broadcastInDim(v, y.shape, [channelAxis]) : v;
+  const z = bias ? hlo.add(...broadcast(y, byChannel(bias))) : y;
   switch (attrs.activation ?? 'linear') {
     case 'linear':
       return z;
@@ -36,7 +33,7 @@ export function epilogue(y: Value, inputs: Inputs, attrs: ActivationAttrs, chann
         z,
       );
     case 'prelu': {
-      const [, alpha] = broadcast(z, preluActivationWeights);
+      const [, alpha] = broadcast(z, byChannel(preluActivationWeights));
       return hlo.select(hlo.compare(z, like(z, 0), 'LT'), hlo.mul(z, alpha), z);
     }
     default:

@@ -7,6 +7,7 @@ import { broadcast, like } from './broadcast';
 import { define, listOf } from './define';
 
 const isNaN = (x: Value): Value => hlo.compare(x, x, 'NE');
+const notZero = (x: Value): Value => hlo.compare(x, like(x, 0), 'NE');
 const positive = (x: Value): Value => hlo.compare(x, like(x, 0), 'GT');
 const nonNegative = (x: Value): Value => hlo.compare(x, like(x, 0), 'GE');
 
@@ -138,7 +139,6 @@ const BINARY: Record<string, Binary> = {
   LogicalAnd: hlo.and,
   LogicalOr: hlo.or,
   LogicalXor: hlo.xor,
-  Prelu: (x, alpha) => hlo.select(hlo.compare(x, like(x, 0), 'LT'), hlo.mul(x, alpha), x),
 };
 
 /** Rounds towards −∞; integer division by zero gives 0, as a JavaScript number stored as int32 does. */
@@ -162,7 +162,7 @@ function mod(a: Value, b: Value): Value {
 
 for (const [name, f] of Object.entries(BINARY)) {
   define(name, inputs => {
-    const [a, b] = broadcast(inputs.a ?? inputs.x, inputs.b ?? inputs.alpha);
+    const [a, b] = broadcast(inputs.a, inputs.b);
     const arithmetic =
       a.dtype === 'pred' && !name.startsWith('Logical') && name !== 'Add' && name !== 'Multiply';
     return arithmetic ? f(toNumber(a), toNumber(b)) : f(a, b);
@@ -184,6 +184,10 @@ for (const [name, direction] of Object.entries(COMPARISONS)) {
   });
 }
 
+define('Prelu', inputs => {
+  const [x, alpha] = broadcast(toFloat(inputs.x), inputs.alpha);
+  return hlo.select(hlo.compare(x, like(x, 0), 'LT'), hlo.mul(x, alpha), x);
+});
 define('AddN', inputs => listOf(inputs).reduce((a, b) => hlo.add(...broadcast(a, b))));
 
 define('Select', ({ condition, t, e }) => {
@@ -209,7 +213,7 @@ const DTYPES: Partial<Record<DataType, DType>> = {
 
 define<{ dtype: DataType }>('Cast', ({ x }, { dtype }, { dtypes }) => {
   if (dtypes.x === dtype) return x;
-  if (dtype === 'bool') return hlo.compare(x, like(x, 0), 'NE');
+  if (dtype === 'bool') return notZero(x.dtype === 'c64' ? hlo.real(x) : x);
   if (dtype === 'complex64') return hlo.complex(toFloat(x), hlo.fill(0, { dtype: 'f32', shape: x.shape }));
   const target = DTYPES[dtype];
   if (!target) throw new Error(`Cannot cast ${dtypes.x} to ${dtype}.`);

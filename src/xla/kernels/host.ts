@@ -52,14 +52,15 @@ export function runOnHost(
   const cpu = engine().findBackend(HOST) as MathBackendCPU;
   const moved = new Map<TensorInfo, TensorInfo>();
   const copy = (x: TensorInfo): TensorInfo => {
-    const known = moved.get(x) ?? toHost(x, xla, cpu);
+    // Some kernels expect a tensor's `rank` too.
+    const known = moved.get(x) ?? Object.assign(toHost(x, xla, cpu), { rank: x.shape.length });
     moved.set(x, known);
     return known;
   };
-  const copies: Record<string, TensorInfo | TensorInfo[]> = {};
-  for (const [name, x] of Object.entries(inputs)) {
-    if (x) copies[name] = Array.isArray(x) ? (x as TensorInfo[]).map(copy) : copy(x);
-  }
+  // An input may be a list (RaggedGather's splits), and the inputs themselves may be one (Concat).
+  const copyOf = (x: TensorInfo | TensorInfo[]): unknown => (Array.isArray(x) ? x.map(copy) : copy(x));
+  const named = Object.entries(inputs).flatMap(([name, x]) => (x ? [[name, copyOf(x)] as const] : []));
+  const copies: unknown = Array.isArray(inputs) ? named.map(([, x]) => x) : Object.fromEntries(named);
   const results = config.kernelFunc({ inputs: copies as NamedTensorInfoMap, attrs, backend: cpu });
   const back = (y: TensorInfo): TensorInfo => {
     const dataId = xla.write(cpu.readSync(y.dataId), y.shape, y.dtype);

@@ -1,4 +1,5 @@
 /** Importing this registers every kernel of the backend. */
+import './einsum';
 import './elementwise';
 import './reduce';
 import './matmul';

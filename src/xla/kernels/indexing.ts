@@ -1,5 +1,7 @@
 /** Kernels that take or put elements at computed places. */
-import { type DataType, util } from '@tensorflow/tfjs-core';
+import { type DataType, backend_util, util } from '@tensorflow/tfjs-core';
+import { DeviceArray } from '../deviceArray';
+import { XlaError } from '../errors';
 import * as hlo from '../hlo';
 import { type DType, type Value } from '../hlo';
 import { define } from './define';
@@ -12,10 +14,26 @@ interface GatherAttrs {
   batchDims: number;
 }
 
+/** Indices that are still on the host are checked; on the device, those out of range are clamped. */
+function checkRange(indices: Value, extent: number): void {
+  const host = indices.source instanceof DeviceArray ? indices.source.hostData : undefined;
+  const wrong = (host as Int32Array | undefined)?.find(i => i < 0 || i >= extent);
+  if (wrong !== undefined)
+    throw new XlaError(`GatherV2: the index value ${wrong} is not in [0, ${extent - 1}].`);
+}
+
 /** result = x[:, …, indices, …, :] along `axis`; the first `batchDims` axes of both go together. */
-function gatherAlong(x: Value, indices: Value, { axis, batchDims }: GatherAttrs): Value {
-  const at = util.parseAxisParam(axis, [...x.shape])[0];
+function gatherAlong(x: Value, indices: Value, attrs: GatherAttrs): Value {
+  const at = util.parseAxisParam(attrs.axis, [...x.shape])[0];
+  const info = backend_util.segment_util.collectGatherOpShapeInfo(
+    x as never,
+    indices as never,
+    at,
+    attrs.batchDims ?? 0,
+  );
+  checkRange(indices, x.shape[at]);
   const start = hlo.convert(indices, 's32');
+  const batchDims = (attrs.batchDims ?? 0) < 0 ? attrs.batchDims + indices.rank : (attrs.batchDims ?? 0);
   if (batchDims === 0) {
     const before = x.shape.slice(0, at);
     const after = x.shape.slice(at + 1);
@@ -28,42 +46,21 @@ function gatherAlong(x: Value, indices: Value, { axis, batchDims }: GatherAttrs)
       x.shape.map((d, i) => (i === at ? 1 : d)),
     );
   }
-  // Batched: the batch coordinates become further components of each index.
-  const shape = indices.shape;
-  const type: hlo.TensorType = { dtype: 's32', shape };
-  const components = shape.slice(0, batchDims).map((_, i) => hlo.iota(type, i));
-  components.push(start);
-  const vectors = hlo.concatenate(
-    components.map(c => hlo.reshape(c, [...shape, 1])),
-    shape.length,
-  );
-  const indexed = [...components.keys()].map(i => (i < batchDims ? i : at));
-  const middle = x.shape.slice(batchDims, at);
-  const after = x.shape.slice(at + 1);
-  // Result: batch, middle, remaining index axes, after.
-  const rest = shape.length - batchDims;
-  const offsetDims = [
-    ...middle.map((_, i) => batchDims + i),
-    ...after.map((_, i) => batchDims + middle.length + rest + i),
-  ];
-  const dims = {
-    offsetDims,
-    collapsedSliceDims: indexed,
-    startIndexMap: indexed,
-    indexVectorDim: shape.length,
-  };
-  return hlo.gather(
-    x,
-    vectors,
-    dims,
-    x.shape.map((d, i) => (indexed.includes(i) ? 1 : d)),
-  );
+  // Batched: one batch axis, and its coordinate becomes a further component of each index.
+  const { batchSize, outerSize, dimSize, sliceSize, outputShape } = info;
+  const perBatch = indices.size / batchSize;
+  const type: hlo.TensorType = { dtype: 's32', shape: [batchSize, perBatch, 1] };
+  const vectors = hlo.concatenate([hlo.iota(type, 0), hlo.reshape(start, type.shape)], 2);
+  const dims = { offsetDims: [1, 3], collapsedSliceDims: [0, 2], startIndexMap: [0, 2], indexVectorDim: 2 };
+  const flat = hlo.reshape(x, [batchSize, outerSize, dimSize, sliceSize]);
+  return hlo.reshape(hlo.gather(flat, vectors, dims, [1, outerSize, 1, sliceSize]), outputShape);
 }
 
 define<GatherAttrs>('GatherV2', ({ x, indices }, attrs) => gatherAlong(x, indices, attrs), MOVE);
 
 /** Index vectors in the last axis of `indices` select slices of `params`. */
 define('GatherNd', ({ params, indices }) => {
+  backend_util.prepareAndValidate(params as never, { shape: indices.shape, dtype: 'int32' } as never);
   const depth = indices.shape[indices.rank - 1];
   const indexed = Array.from({ length: depth }, (_, i) => i);
   const batch = indices.rank - 1;
@@ -81,21 +78,22 @@ define('GatherNd', ({ params, indices }) => {
   );
 });
 
-/** Puts `updates` at the index vectors in the last axis of `indices`. */
+/** Puts `updates` at the index vectors in the last axis of `indices`; indices of rank ≤ 1 are vectors of length 1. */
 function scatterNd(onto: Value, indices: Value, updates: Value, combine: hlo.Combine): Value {
-  const at = indices.rank === 0 ? hlo.reshape(indices, [1]) : indices;
-  const depth = at.rank === 1 && updates.rank === 0 ? at.shape[0] : at.shape[at.rank - 1];
+  const depth = indices.rank > 1 ? indices.shape[indices.rank - 1] : 1;
+  const count = indices.size / Math.max(1, depth);
   const indexed = Array.from({ length: depth }, (_, i) => i);
-  const batch = at.rank - 1;
   const window = onto.shape.slice(depth);
-  const full = hlo.broadcastTo(updates, [...at.shape.slice(0, -1), ...window]);
   const dims = {
-    updateWindowDims: window.map((_, i) => batch + i),
+    updateWindowDims: window.map((_, i) => 1 + i),
     insertedWindowDims: indexed,
     scatterDimsToOperandDims: indexed,
-    indexVectorDim: batch,
+    indexVectorDim: 1,
   };
-  return hlo.scatter(onto, hlo.convert(at, 's32'), full, dims, combine);
+  const vectors = hlo.reshape(hlo.convert(indices, 's32'), [count, depth]);
+  const shape = [count, ...window];
+  const full = updates.rank === 0 ? hlo.broadcastTo(updates, shape) : hlo.reshape(updates, shape);
+  return hlo.scatter(onto, vectors, full, dims, combine);
 }
 
 define<{ shape: number[] }>('ScatterNd', ({ indices, updates }, { shape }) =>
@@ -108,17 +106,14 @@ define<{ outputShape: number[] }>(
   'SparseToDense',
   ({ sparseIndices, sparseValues, defaultValue }, { outputShape }) => {
     const onto = hlo.broadcastTo(hlo.reshape(defaultValue, []), outputShape);
-    const vectors =
-      sparseIndices.rank < 2 ? hlo.reshape(sparseIndices, [sparseIndices.size, 1]) : sparseIndices;
-    const values = hlo.broadcastTo(sparseValues, [vectors.shape[0]]);
-    return scatterNd(onto, vectors, values, (_, update) => update);
+    return scatterNd(onto, sparseIndices, sparseValues, (_, update) => update);
   },
 );
 
 define<{ numSegments: number }>('UnsortedSegmentSum', ({ x, segmentIds }, { numSegments }) => {
-  const batch = segmentIds.shape.length;
-  const onto = hlo.fill(0, { dtype: x.dtype, shape: [numSegments, ...x.shape.slice(batch)] });
-  return scatterNd(onto, hlo.reshape(segmentIds, [...segmentIds.shape, 1]), x, hlo.add);
+  const shape = [numSegments, ...x.shape.slice(segmentIds.rank)];
+  const onto = hlo.fill(0, { dtype: x.dtype, shape });
+  return scatterNd(onto, hlo.reshape(segmentIds, [segmentIds.size, 1]), x, hlo.add);
 });
 
 define<{ depth: number; onValue: number; offValue: number; dtype: DataType }>(

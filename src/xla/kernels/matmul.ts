@@ -1,4 +1,5 @@
 /** Matrix products. */
+import { util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type ActivationAttrs, epilogue } from './activation';
@@ -13,6 +14,10 @@ interface MatMulAttrs extends ActivationAttrs {
 
 /** `a·b` over the last two axes, the leading (batch) axes broadcast. */
 function matMul(a: Value, b: Value, attrs: MatMulAttrs): Value {
+  util.assert(
+    a.rank >= 2 && b.rank >= 2,
+    () => `A matrix product takes matrices, not [${a.shape}] and [${b.shape}].`,
+  );
   const integer = !hlo.isFloat(a.dtype);
   const [x, y] = integer ? [a, b] : [factor(a), factor(b)];
   const batch = commonShape(x.shape.slice(0, -2), y.shape.slice(0, -2));

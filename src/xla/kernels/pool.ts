@@ -2,6 +2,7 @@
 import { backend_util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value, type Window } from '../hlo';
+import { like } from './broadcast';
 import { define } from './define';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
 
@@ -47,7 +48,12 @@ function windowOf(axes: readonly Axis[]): Window {
   };
 }
 
+/** A 1×1 window over as many outputs as inputs: TensorFlow.js's back ends hand the input through, whatever the padding. */
+const isIdentity = (axes: readonly Axis[]): boolean =>
+  axes.every(a => a.kernel === 1 && a.output === a.input);
+
 function maxPool(x: Value, axes: readonly Axis[]): Value {
+  if (isIdentity(axes)) return x;
   const lowest = hlo.isFloat(x.dtype) ? -Infinity : -2147483648;
   return hlo.reduceWindow(x, hlo.scalar(lowest, x.dtype), windowOf(axes), hlo.max);
 }
@@ -82,7 +88,8 @@ function counts(axes: readonly Axis[]): Value {
   for (const a of axes) {
     const along = Array.from({ length: a.output }, (_, o) => {
       const start = o * a.stride - a.low;
-      return Math.min(a.input, start + a.kernel) - Math.max(0, start);
+      // A window that lies wholly in the padding has the sum 0, and the mean 0.
+      return Math.max(1, Math.min(a.input, start + a.kernel) - Math.max(0, start));
     });
     values = values.flatMap(v => along.map(n => v * n));
   }
@@ -96,13 +103,18 @@ function perCount(x: Value, axes: readonly Axis[]): Value {
 
 function avgPool(x: Value, axes: readonly Axis[]): Value {
   const y = hlo.isFloat(x.dtype) ? x : hlo.convert(x, 'f32');
+  if (isIdentity(axes)) return y;
   return perCount(hlo.reduceWindow(y, hlo.scalar(0, y.dtype), windowOf(axes), hlo.add), axes);
 }
 
-/** Spreads each window's gradient evenly: a sum over the dilated gradient. */
+/**
+ * Spreads each window's gradient evenly over the filter's size: a sum over the dilated gradient. At a padded border
+ * TensorFlow.js's back ends divide by that size too, though the forward pass divides by what the window covers.
+ */
 function avgPoolGradient(dy: Value, axes: readonly Axis[]): Value {
+  const size = axes.reduce((n, a) => n * a.kernel, 1);
   return hlo.reduceWindow(
-    perCount(dy, axes),
+    hlo.mul(dy, like(dy, 1 / size)),
     hlo.scalar(0, dy.dtype),
     {
       size: [1, ...axes.map(a => a.kernel), 1],

@@ -37,6 +37,15 @@ const numeric = (x: Value): Value => (x.dtype === 'pred' ? hlo.convert(x, 's32')
 /** Sums of bf16 are accumulated in f32. */
 const wide = (x: Value): Value => (x.dtype === 'bf16' ? hlo.convert(x, 'f32') : numeric(x));
 
+/** A maximum or minimum that is NaN where one operand is; XLA's fast one on CPU may drop it. */
+function orNaN(combine: hlo.Combine): hlo.Combine {
+  return (a, b) => {
+    if (!hlo.isFloat(a.dtype)) return combine(a, b);
+    const numbers = hlo.select(hlo.compare(b, b, 'NE'), b, combine(a, b));
+    return hlo.select(hlo.compare(a, a, 'NE'), a, numbers);
+  };
+}
+
 function reducer(name: string, f: (x: Value, axes: readonly number[]) => Value): void {
   define<AxisAttrs>(name, ({ x }, attrs) => {
     const axes = axesOf(x, attrs);
@@ -46,8 +55,8 @@ function reducer(name: string, f: (x: Value, axes: readonly number[]) => Value):
 
 reducer('Sum', (x, axes) => hlo.sum(wide(x), axes));
 reducer('Prod', (x, axes) => hlo.reduce(numeric(x), like(hlo.scalar(1, numeric(x).dtype), 1), axes, hlo.mul));
-reducer('Max', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), 1), axes, hlo.max));
-reducer('Min', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), -1), axes, hlo.min));
+reducer('Max', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), 1), axes, orNaN(hlo.max)));
+reducer('Min', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), -1), axes, orNaN(hlo.min)));
 reducer('All', (x, axes) => hlo.reduce(x, hlo.scalar(1, 'pred'), axes, hlo.and));
 reducer('Any', (x, axes) => hlo.reduce(x, hlo.scalar(0, 'pred'), axes, hlo.or));
 reducer('Mean', (x, axes) => {

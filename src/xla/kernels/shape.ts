@@ -23,6 +23,10 @@ define<{ dim: number }>(
   'ExpandDims',
   ({ input }, { dim }) => {
     const shape = [...input.shape];
+    util.assert(
+      dim >= -input.rank - 1 && dim <= input.rank,
+      () => `Axis ${dim} must be in [${-input.rank - 1}, ${input.rank}]`,
+    );
     shape.splice(dim < 0 ? input.rank + dim + 1 : dim, 0, 1);
     return hlo.reshape(input, shape);
   },
@@ -95,6 +99,10 @@ define<{ axis: number }>(
   (inputs, { axis }) => {
     const all = alike(listOf(inputs));
     const at = util.parseAxisParam(axis, [...all[0].shape])[0];
+    backend_util.assertParamsConsistent(
+      all.map(x => [...x.shape]),
+      at,
+    );
     const filled = all.filter(x => x.size > 0);
     return filled.length > 0 ? hlo.concatenate(filled, at) : hlo.concatenate(all, at);
   },
@@ -104,7 +112,15 @@ define<{ axis: number }>(
 define<{ axis: number }>(
   'Pack',
   (inputs, { axis }) => {
-    const all = alike(listOf(inputs));
+    const all = listOf(inputs);
+    for (const x of all) {
+      util.assertShapesMatch(
+        [...x.shape],
+        [...all[0].shape],
+        'All tensors passed to stack must have matching shapes',
+      );
+      util.assert(x.dtype === all[0].dtype, () => 'All tensors passed to stack must have matching dtypes');
+    }
     const at = axis < 0 ? all[0].rank + 1 + axis : axis;
     const shape = [...all[0].shape];
     shape.splice(at, 0, 1);
@@ -225,12 +241,11 @@ define<BlockAttrs & { crops: number[][] }>(
       permuted,
     );
     const merged = hlo.reshape(spread, backend_util.getReshapedPermuted(shape, blockShape, product));
-    const start = backend_util.getSliceBeginCoords(crops, blockShape.length);
-    const size = backend_util.getSliceSize(merged.shape as number[], crops, blockShape.length);
+    const crop = (axis: number, side: 0 | 1): number => crops[axis - 1]?.[side] ?? 0;
     return hlo.slice(
       merged,
-      start,
-      start.map((s, i) => s + size[i]),
+      merged.shape.map((_, axis) => crop(axis, 0)),
+      merged.shape.map((d, axis) => d - crop(axis, 1)),
     );
   },
   MOVE,
@@ -303,14 +318,14 @@ source<{ shape: number[]; value: number; dtype?: DataType }>('Fill', ({ shape, v
   hlo.fill(value, { dtype: DTYPES[dtype ?? 'float32']!, shape }),
 );
 
+/** The lengths are those of TensorFlow.js: a step that leads away from `stop` gives nothing, the step 1 turns round. */
 source<{ start: number; stop: number; step: number; dtype?: DataType }>('Range', a => {
-  const count = Math.max(0, Math.ceil((a.stop - a.start) / a.step));
-  const wrong = a.start === a.stop || (a.start < a.stop && a.step < 0) || (a.stop < a.start && a.step > 1);
-  const type = { dtype: DTYPES[a.dtype ?? 'float32']!, shape: [wrong ? 0 : count] };
-  if (type.dtype === 's32' || wrong || count === 0) {
-    return progression(type, Math.trunc(a.start), Math.trunc(a.step));
-  }
-  return progression(type, a.start, a.step);
+  const { start, stop, step, dtype = 'float32' } = a;
+  const away = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+  const count = away ? 0 : Math.abs(Math.ceil((stop - start) / step));
+  const type = { dtype: DTYPES[dtype]!, shape: [count] };
+  const round = dtype === 'int32' ? Math.trunc : (x: number): number => x;
+  return progression(type, round(start), stop < start && step === 1 ? -1 : round(step));
 });
 
 function progression(type: hlo.TensorType, start: number, step: number): Value {
