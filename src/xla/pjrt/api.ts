@@ -57,8 +57,19 @@ export class PjrtApi {
   private readonly table: Buffer;
   protected held: unknown[] = [];
 
-  /** @throws XlaError if the library does not load or is no PJRT plugin. */
-  constructor(path: string) {
+  /**
+   * Loads a plugin that is known not to crash (see probe.ts).
+   * @param before libraries that it needs; one that does not load is left to the plugin to complain of
+   * @throws XlaError if the library does not load or is no PJRT plugin
+   */
+  constructor(path: string, before: readonly string[] = []) {
+    for (const library of before) {
+      try {
+        libraries.push(koffi.load(library));
+      } catch {
+        // the plugin names what it misses
+      }
+    }
     let table: bigint;
     try {
       const library = koffi.load(path);

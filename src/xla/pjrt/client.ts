@@ -1,11 +1,13 @@
 /** A plugin's client: devices, uploads, compilation. */
+import { XlaError } from '../errors';
 import { PjrtApi } from './api';
 import { awaitEventSync, PjrtBuffer } from './buffer';
 import { type CompileOptions, encodeCompileOptions } from './compileOptions';
 import { PjrtExecutable } from './executable';
 import { addressOf, pointersAt, slotOf, struct, textAt } from './memory';
 import { type NamedValue, readNamedValues, writeNamedValues } from './namedValues';
-import { preparePlatform } from './platform';
+import { librariesBefore, platformFlags, prepareEnvironment } from './platform';
+import { probe } from './probe';
 import { type DeviceMemory, PJRT_TYPES, type PjrtDevice, type PjrtType, type Plugin } from './types';
 
 /** PJRT_HostBufferSemantics_kImmutableOnlyDuringCall. */
@@ -41,8 +43,10 @@ export class PjrtClient {
    * @throws XlaError when the library, its version or the hardware refuses
    */
   static create(plugin: Plugin, options: ClientOptions = {}): PjrtClient {
-    preparePlatform(plugin);
-    const api = new PjrtApi(plugin.path);
+    prepareEnvironment(plugin);
+    const reason = probe(plugin);
+    if (reason) throw new XlaError(`The plugin ${plugin.path} can't be used: ${reason}.`);
+    const api = new PjrtApi(plugin.path, librariesBefore(plugin));
     const list = writeNamedValues(options);
     api.hold(list.bytes, list.keep);
     const given = list.count > 0 ? addressOf(list.bytes) : 0;
@@ -83,10 +87,11 @@ export class PjrtClient {
     }
   }
 
-  private compileArgs(mlir: string, options?: CompileOptions): { args: Buffer; keepAlive: Buffer[] } {
+  private compileArgs(mlir: string, options: CompileOptions = {}): { args: Buffer; keepAlive: Buffer[] } {
     const [code, format] = [Buffer.from(mlir, 'utf8'), Buffer.from('mlir')];
     const program = struct(addressOf(code), code.length, addressOf(format), format.length);
-    const encoded = encodeCompileOptions(options);
+    const flags = { ...platformFlags(this.plugin), ...options.flags };
+    const encoded = encodeCompileOptions({ ...options, flags });
     const args = struct(this.handle, addressOf(program), addressOf(encoded), encoded.length, 0);
     return { args, keepAlive: [code, format, program, encoded] };
   }

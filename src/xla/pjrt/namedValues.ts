@@ -7,6 +7,8 @@ export type NamedValue = string | number | boolean | readonly number[];
 const [STRING, INT64, INT64_LIST, FLOAT, BOOL] = [0, 1, 2, 3, 4];
 /** Bytes of the struct as long as it has been in the API; an array's stride, so it cannot be padded. */
 const SIZE = 56;
+/** Options that are floats even when their value is whole. */
+const FLOATS = new Set(['memory_fraction']);
 
 /** Reads a list of attributes, e.g. PJRT_Plugin_Attributes'. */
 export function readNamedValues(address: bigint, count: number): Record<string, NamedValue> {
@@ -62,7 +64,7 @@ export function writeNamedValues(values: Readonly<Record<string, NamedValue>>): 
       entry.writeInt32LE(INT64_LIST, 32);
       entry.writeBigUInt64LE(pointTo(list), 40);
       length = value.length;
-    } else if (Number.isInteger(value)) {
+    } else if (Number.isInteger(value) && !FLOATS.has(name)) {
       entry.writeInt32LE(INT64, 32);
       entry.writeBigInt64LE(BigInt(value), 40);
     } else {

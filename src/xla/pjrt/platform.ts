@@ -1,4 +1,84 @@
+/** What a platform needs before its plugin is loaded, and how programs are compiled there by default. */
+import * as fs from 'fs';
+import * as path from 'path';
+import { type CompileOptions } from './compileOptions';
+import { packageFolders } from './environments';
 import { type Plugin } from './types';
-export function preparePlatform(_plugin: Plugin): void {
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+
+/**
+ * NVIDIA's libraries in pip packages (`nvidia/<package>/lib`), in the order in which JAX loads them (jax_plugins/xla_cuda12,
+ * `_load_nvidia_libraries`): those that others need come first. The plugin asks for them by name, and gets what is loaded.
+ */
+const CUDA_LIBRARIES: Record<12 | 13, readonly (readonly [folder: string, file: string])[]> = {
+  12: [
+    ['cuda_runtime', 'libcudart.so.12'],
+    ['cuda_nvrtc', 'libnvrtc.so.12'],
+    ['nvjitlink', 'libnvJitLink.so.12'],
+    ['cublas', 'libcublas.so.12'],
+    ['cublas', 'libcublasLt.so.12'],
+    ['nccl', 'libnccl.so.2'],
+    ['cuda_cupti', 'libcupti.so.12'],
+    ['cusparse', 'libcusparse.so.12'],
+    ['cusolver', 'libcusolver.so.11'],
+    ['cufft', 'libcufft.so.11'],
+    ['nvshmem', 'libnvshmem_host.so.3'],
+    ['cudnn', 'libcudnn.so.9'],
+  ],
+  13: [
+    ['cu13', 'libcudart.so.13'],
+    ['cu13', 'libnvrtc.so.13'],
+    ['cu13', 'libnvJitLink.so.13'],
+    ['cu13', 'libcublas.so.13'],
+    ['cu13', 'libcublasLt.so.13'],
+    ['nccl', 'libnccl.so.2'],
+    ['cu13', 'libcupti.so.13'],
+    ['cu13', 'libcusparse.so.12'],
+    ['cu13', 'libcusolver.so.12'],
+    ['cu13', 'libcufft.so.12'],
+    ['nvshmem', 'libnvshmem_host.so.3'],
+    ['cudnn', 'libcudnn.so.9'],
+  ],
+};
+
+/** The folders `nvidia` of pip's packages, the one beside the plugin first. */
+function nvidiaFolders(plugin: Plugin): string[] {
+  const beside = path.resolve(path.dirname(plugin.path), '..', '..'); // …/site-packages/jax_plugins/xla_cuda13/
+  const folders = [beside, ...packageFolders().map(({ folder }) => folder)];
+  return [...new Set(folders)].map(folder => path.join(folder, 'nvidia')).filter(fs.existsSync);
+}
+
+const cudaVersion = (plugin: Plugin): 12 | 13 => (/cuda-?12/.test(plugin.path) ? 12 : 13);
+
+/** Libraries to load before the plugin. */
+export function librariesBefore(plugin: Plugin): string[] {
+  if (plugin.kind !== 'cuda') return [];
+  const folders = nvidiaFolders(plugin);
+  return CUDA_LIBRARIES[cudaVersion(plugin)].flatMap(([folder, file]) => {
+    const candidates = folders.map(nvidia => path.join(nvidia, folder, 'lib', file));
+    return candidates.filter(fs.existsSync).slice(0, 1);
+  });
+}
+
+/** Where `bin/ptxas` and `nvvm/libdevice` lie; undefined where no package has them (then XLA looks in /usr/local/cuda). */
+export function cudaDataFolder(plugin: Plugin): string | undefined {
+  const given = process.env.CUDA_ROOT || process.env.CUDA_HOME;
+  if (given && fs.existsSync(path.join(given, 'bin', 'ptxas'))) return given;
+  const name = cudaVersion(plugin) === 12 ? 'cuda_nvcc' : 'cu13';
+  const folders = nvidiaFolders(plugin).map(nvidia => path.join(nvidia, name));
+  return folders.find(folder => fs.existsSync(path.join(folder, 'bin', 'ptxas')));
+}
+
+/** Flags that every program of a plugin is compiled with. */
+export function platformFlags(plugin: Plugin): NonNullable<CompileOptions['flags']> {
+  const cuda = plugin.kind === 'cuda' ? cudaDataFolder(plugin) : undefined;
+  return cuda ? { xla_gpu_cuda_data_dir: cuda } : {};
+}
+
+/**
+ * Sets what plugins read from the environment when they are loaded. XLA logs to stderr; what is an error here comes back as
+ * an exception, so of its logs the CPU's are shut off whole and other platforms' down to errors. TF_CPP_MIN_LOG_LEVEL=0
+ * shows all.
+ */
+export function prepareEnvironment(plugin: Plugin): void {
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= plugin.kind === 'cpu' ? '3' : '2';
 }

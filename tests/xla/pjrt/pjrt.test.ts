@@ -71,7 +71,7 @@ test('a file that is no plugin is refused by name', () => {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pjrt-')), 'plugin.so');
   fs.writeFileSync(file, 'not a library');
   expect(() => PjrtClient.create({ path: file, kind: 'other', name: 'x', source: 'test' })).toThrow(
-    /plugin\.so does not load/,
+    /plugin\.so can't be used: it does not load as a PJRT plugin: .*too short/,
   );
 });
 

@@ -1,0 +1,22 @@
+/** Folders outside of the source: the project's, and the one for caches. */
+import * as fs from 'fs';
+import * as path from 'path';
+
+/** The nearest folder at or above `start` that holds one of `names`. */
+function above(start: string, ...names: string[]): string | undefined {
+  for (let folder = start; ; folder = path.dirname(folder)) {
+    if (names.some(name => fs.existsSync(path.join(folder, name)))) return folder;
+    if (folder === path.dirname(folder)) return undefined;
+  }
+}
+
+/** The working folder's project and this source's own, nearest first: both may hold a `.venv` with plugins. */
+export function projectFolders(): string[] {
+  const folders = [process.cwd(), __dirname].map(start => above(start, '.venv', 'package.json'));
+  return [...new Set(folders.filter((folder): folder is string => folder !== undefined))];
+}
+
+/** Where what can be made again is kept: XLA_CACHE, or `.cache/xla` in the project. Not made here. */
+export function cacheFolder(): string {
+  return process.env.XLA_CACHE || path.join(projectFolders()[0] ?? process.cwd(), '.cache', 'xla');
+}
