@@ -7,9 +7,11 @@ import './kernels';
 import { type Plugin, type PjrtDevice, PjrtClient, discoverPlugins } from './pjrt';
 import { Runtime } from './runtime';
 
+export { debugNaNs } from './debug';
 export { XlaError } from './errors';
 export { type Jit, type JitOptions, jit } from './jit';
 export { type PrecisionPolicy, precisionPolicy, setPrecisionPolicy } from './kernels/precision';
+export { scan } from './scan';
 export { kernelNames } from './kernels';
 export { seedTensor, statelessNormal, statelessUniform } from './random';
 export { uint8Tensor } from './uint8Tensor';

@@ -6,18 +6,21 @@
  * that weights and optimizer state never leave the device. Later calls with arguments of the same shapes only run the
  * program. Other shapes, or other plain values among the arguments, trace anew.
  */
-import { type Tensor, type Variable, engine, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, engine, tidy } from '@tensorflow/tfjs-core';
 import { XlaBackend } from './backend';
-import { XlaError } from './errors';
-import { type TensorType, type Value, parameter, printModule } from './hlo';
+import { debugsNaNs } from './debug';
 import { precisionPolicy } from './kernels/precision';
 import { type Program } from './runtime';
-import { type Structure, flatten, unflatten } from './structure';
+import { flatten } from './structure';
+import { type Trace, record, run } from './trace';
 
 export interface JitOptions {
   /** Names the program in errors and dumps. */
   readonly name?: string;
-  /** Called when a function is traced, with the reason: 'first call' or what differs from the calls before. */
+  /**
+   * Called when the function is traced, with the reason: 'first call' or what differs from the calls before. Without
+   * it, every trace after the first is told with console.warn.
+   */
   readonly onTrace?: (reason: string) => void;
 }
 
@@ -34,26 +37,16 @@ export interface Jit<A extends unknown[], R> {
   readonly traces: number;
 }
 
-/** A recorded function. */
-interface Trace {
-  readonly text: string;
-  readonly parameters: readonly Value[];
-  /** Where each parameter's data comes from at a call: argument index, variable, or a constant (the value itself). */
-  readonly origins: readonly (number | Variable | Value)[];
-  readonly outputs: readonly TensorType[];
-  /** Variables assigned; their new values are the outputs after the results. */
-  readonly assigned: readonly Variable[];
-  readonly results: Structure;
-  readonly resultTypes: readonly { shape: number[]; dtype: Tensor['dtype'] }[];
-  /** Parameter indices that are donated. */
-  readonly donated: readonly number[];
-  program?: Program;
-}
-
 /** Compiles `fn` for the backend `xla`; on any other backend the function simply runs. */
 export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Jit<A, R> {
   const traces = new Map<string, Trace>();
   let count = 0;
+  const name = options.name ?? (fn.name || 'jit');
+  const tellTrace =
+    options.onTrace ??
+    ((reason: string): void => {
+      if (count > 0) console.warn(`jit(${name}) is traced and compiled again: ${reason}`);
+    });
 
   const prepare = (args: A): { trace: Trace; backend: XlaBackend; tensors: Tensor[] } => {
     const backend = engine().backend as XlaBackend;
@@ -65,15 +58,15 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     const key = `${precisionPolicy()} ${kinds.join(' ')} ${JSON.stringify(structure)}`;
     let trace = traces.get(key);
     if (!trace) {
-      options.onTrace?.(traces.size === 0 ? 'first call' : `new arguments: ${kinds.join(', ')}`);
-      trace = record(backend, fn, args, options.name ?? (fn.name || 'jit'));
+      tellTrace(traces.size === 0 ? 'first call' : `new arguments (${kinds.join(', ') || 'plain values'})`);
+      trace = record(backend, fn, args, name);
       traces.set(key, trace);
       count++;
     }
     return { trace, backend, tensors };
   };
 
-  const onXla = (): boolean => engine().backend instanceof XlaBackend;
+  const onXla = (): boolean => engine().backend instanceof XlaBackend && !debugsNaNs();
 
   const call = (...args: A): R => {
     if (!onXla()) return plain(fn, args);
@@ -113,159 +106,4 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
 function plain<A extends unknown[], R>(fn: (...args: A) => R, args: A): R {
   return tidy(() => fn(...args) as never) as R;
-}
-
-/** Thrown out of a trace that made variables: they get their initial values, and the function is traced again. */
-type NewVariables = Map<Variable, Value>;
-
-const variables = (): Variable[] => Object.values(engine().registeredVariables);
-
-function record<A extends unknown[], R>(
-  backend: XlaBackend,
-  fn: (...args: A) => R,
-  args: A,
-  name: string,
-): Trace {
-  backend.flush();
-  const before = new Map(variables().map(v => [v, backend.getValue(v.dataId)] as const));
-  for (const value of before.values()) value.retain();
-  const created: NewVariables = new Map();
-  const watch = (): void => {
-    const now = variables();
-    if (now.length === before.size + created.size) return;
-    for (const v of now)
-      if (!before.has(v) && !created.has(v)) created.set(v, retained(backend.getValue(v.dataId)));
-  };
-  const { tensors, structure } = flatten(args);
-  const placeholders = tensors.map(t => {
-    const { dtype, shape } = backend.getValue(t.dataId);
-    return retained(parameter({ dtype, shape }, { free: () => undefined }));
-  });
-  backend.tracer = { beforeKernel: watch };
-  try {
-    let traced: Traced | undefined;
-    tidy(() => {
-      const inputs = placeholders.map((p, i) =>
-        engine().makeTensorFromTensorInfo(backend.makeTensorInfo(p, tensors[i].dtype)),
-      );
-      const result = fn(...(unflatten(structure, inputs) as A));
-      if (result instanceof Promise) throw new XlaError(`jit(${name}): an async function cannot be traced.`);
-      watch();
-      const flat = flatten([result]);
-      traced = {
-        results: flat.structure,
-        resultTypes: flat.tensors.map(t => ({ shape: t.shape, dtype: t.dtype })),
-        values: flat.tensors.map(t => retained(backend.getValue(t.dataId))),
-      };
-    });
-    if (!traced) throw new XlaError(`jit(${name}): the trace gave no result.`);
-    const assigned = [...before.keys()].filter(
-      v => !v.isDisposed && backend.getValue(v.dataId) !== before.get(v),
-    );
-    const updates = assigned.map(v => retained(backend.getValue(v.dataId)));
-    restore(backend, assigned, before);
-    backend.tracer = undefined;
-    if (created.size > 0) {
-      // The function made variables (an optimizer's slots): give them their initial values and trace again.
-      const initial = [...created];
-      backend.materialize(initial.map(([, value]) => value).filter(v => v.op !== 'parameter'));
-      restore(
-        backend,
-        initial.map(([v]) => v).filter(v => !v.isDisposed),
-        created,
-      );
-      [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
-      return record(backend, fn, args, name);
-    }
-    return finish(traced, assigned, updates, before, placeholders, name);
-  } finally {
-    backend.tracer = undefined;
-    for (const value of before.values()) value.release();
-  }
-}
-
-/** What a trace returned. */
-type Traced = Pick<Trace, 'results' | 'resultTypes'> & { values: Value[] };
-
-function finish(
-  traced: Traced,
-  assigned: readonly Variable[],
-  updates: readonly Value[],
-  before: ReadonlyMap<Variable, Value>,
-  placeholders: readonly Value[],
-  name: string,
-): Trace {
-  const roots = [...traced.values, ...updates];
-  const variableOf = new Map([...before].map(([v, value]) => [value, v] as const));
-  const first = printModule(roots, { parameters: placeholders });
-  const aliases = new Map<number, number>();
-  first.parameters.forEach((p, i) => {
-    const variable = variableOf.get(p);
-    const output = variable ? assigned.indexOf(variable) : -1;
-    // A program cannot give an input's memory to the output that is that very input.
-    if (output >= 0 && updates[output] !== p) aliases.set(i, traced.values.length + output);
-  });
-  const module = printModule(roots, { parameters: placeholders, aliases, name: name.replace(/\W/g, '_') });
-  const argument = new Map(placeholders.map((p, i) => [p, i] as const));
-  const origins = module.parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
-  return {
-    text: module.text,
-    parameters: module.parameters,
-    origins,
-    outputs: roots.map(r => ({ dtype: r.dtype, shape: r.shape })),
-    assigned,
-    results: traced.results,
-    resultTypes: traced.resultTypes,
-    donated: [...aliases.keys()],
-  };
-}
-
-function retained(value: Value): Value {
-  value.retain();
-  return value;
-}
-
-/** Lets variables stand for the given values again, without disturbing tensors that share their data. */
-function restore(
-  backend: XlaBackend,
-  which: readonly Variable[],
-  values: ReadonlyMap<Variable, Value>,
-): void {
-  for (const variable of which) assign(backend, variable, values.get(variable)!);
-}
-
-function assign(backend: XlaBackend, variable: Variable, value: Value): void {
-  if (backend.refCount(variable.dataId) === 1) {
-    backend.setValue(variable.dataId, value);
-  } else {
-    const tensor = engine().makeTensorFromTensorInfo(backend.makeTensorInfo(value, variable.dtype));
-    variable.assign(tensor as never);
-    tensor.dispose();
-  }
-}
-
-function run(backend: XlaBackend, trace: Trace, program: Program, tensors: readonly Tensor[]): unknown {
-  const values = trace.origins.map(origin => {
-    if (typeof origin === 'number') return backend.getValue(tensors[origin].dataId);
-    if ('dataId' in origin) {
-      if (origin.isDisposed)
-        throw new XlaError(`The variable ${origin.name}, which a jit function uses, was disposed.`);
-      return backend.getValue(origin.dataId);
-    }
-    return origin;
-  });
-  const pending = values.filter(v => v.op !== 'parameter');
-  if (pending.length > 0) backend.materialize(pending);
-  // Memory that something else still refers to (a clone, a pending graph) is not given away.
-  const keep = trace.donated.filter(i => {
-    const origin = trace.origins[i] as Variable;
-    return values[i].uses > 1 || backend.refCount(origin.dataId) > 1;
-  });
-  const outputs = backend.runtime.execute(program, backend.buffers(values), keep);
-  const wrapped = outputs.map((array, i) => parameter(trace.outputs[i], array));
-  trace.assigned.forEach((variable, i) => assign(backend, variable, wrapped[trace.resultTypes.length + i]));
-  const results = trace.resultTypes.map(({ dtype }, i) =>
-    engine().makeTensorFromTensorInfo(backend.makeTensorInfo(wrapped[i], dtype)),
-  );
-  return (unflatten(trace.results, results) as unknown[])[0];
 }

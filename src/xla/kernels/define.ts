@@ -1,6 +1,7 @@
 /** How a kernel is written: a function from values (and attributes) to values. */
-import { type DataType, type NamedAttrMap, registerKernel } from '@tensorflow/tfjs-core';
+import { type DataType, type NamedAttrMap, type TensorInfo, registerKernel } from '@tensorflow/tfjs-core';
 import { BACKEND, type XlaBackend } from '../backend';
+import { checkForNaN, debugsNaNs } from '../debug';
 import { type DType, type Value, convert } from '../hlo';
 import { runOnHost } from './host';
 
@@ -60,8 +61,13 @@ export function define<A = NamedAttrMap>(
       }
       const platform = xla.runtime.client.platformName;
       const result = lower(values, (attrs ?? {}) as A, { backend: xla, dtypes, platform });
-      const info = (v: Value) => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
-      return result instanceof Array ? result.map(info) : info(result as Value);
+      const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
+      const outputs = result instanceof Array ? result.map(info) : info(result as Value);
+      if (debugsNaNs() && !xla.tracer) {
+        const given = Object.values(inputs).filter(x => x !== undefined);
+        checkForNaN(name, given, [outputs].flat(), xla);
+      }
+      return outputs;
     },
   });
 }
