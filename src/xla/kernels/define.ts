@@ -64,7 +64,7 @@ export function define<A = NamedAttrMap>(
       const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
       const outputs = result instanceof Array ? result.map(info) : info(result as Value);
       if (debugsNaNs() && !xla.tracer) {
-        const given = Object.values(inputs).filter(x => x !== undefined);
+        const given = Object.values(inputs).filter((x): x is TensorInfo => x !== undefined);
         checkForNaN(name, given, [outputs].flat(), xla);
       }
       return outputs;
