@@ -1,0 +1,61 @@
+/** Convolutions and their gradients on `xla` against tfjs's own `cpu` back end: odd shapes, strides, paddings. */
+import * as tf from '@tensorflow/tfjs';
+import { useXla } from '../../src/xla';
+
+interface Case {
+  /** [batch, height, width, channels]. */
+  readonly x: [number, number, number, number];
+  /** [height, width, in, out]. */
+  readonly filter: [number, number, number, number];
+  readonly stride: number | [number, number];
+  readonly pad: 'same' | 'valid' | number | tf.backend_util.ExplicitPadding;
+  readonly dilation?: number;
+}
+
+const CASES: Record<string, Case> = {
+  'ResNet, 16 channels': { x: [4, 32, 32, 16], filter: [3, 3, 16, 16], stride: 1, pad: 'same' },
+  'ResNet, stride 2': { x: [3, 32, 32, 16], filter: [3, 3, 16, 32], stride: 2, pad: 'same' },
+  'ResNet, first layer': { x: [3, 32, 32, 3], filter: [3, 3, 3, 16], stride: 1, pad: 'same' },
+  'projection 1×1, stride 2': { x: [2, 8, 8, 6], filter: [1, 1, 6, 12], stride: 2, pad: 'same' },
+  '1×1, stride 1': { x: [2, 7, 5, 6], filter: [1, 1, 6, 4], stride: 1, pad: 'same' },
+  'batch of one, odd sides': { x: [1, 7, 9, 5], filter: [3, 3, 5, 7], stride: 1, pad: 'same' },
+  'odd sides, stride 2': { x: [2, 9, 7, 4], filter: [3, 3, 4, 3], stride: 2, pad: 'same' },
+  'valid, rows left over': { x: [2, 10, 11, 3], filter: [3, 2, 3, 5], stride: 3, pad: 'valid' },
+  'even kernel': { x: [2, 8, 8, 3], filter: [4, 2, 3, 4], stride: [2, 1], pad: 'same' },
+  'large kernel': { x: [2, 6, 6, 2], filter: [5, 7, 2, 3], stride: 1, pad: 'same' },
+  'explicit padding': { x: [2, 6, 5, 3], filter: [3, 3, 3, 2], stride: 2, pad: [[0, 0], [2, 1], [0, 2], [0, 0]] }, // prettier-ignore
+  dilated: { x: [2, 11, 9, 3], filter: [3, 3, 3, 4], stride: 1, pad: 'same', dilation: 2 },
+};
+
+/** Output and both gradients for fixed pseudo-random data. */
+async function run(backend: string, c: Case): Promise<Record<'y' | 'dx' | 'dw', Float32Array>> {
+  await tf.setBackend(backend);
+  const results = tf.tidy(() => {
+    const x = tf.randomUniform(c.x, -1, 1, 'float32', 1) as tf.Tensor4D;
+    const w = tf.randomUniform(c.filter, -1, 1, 'float32', 2) as tf.Tensor4D;
+    const convolve = (a: tf.Tensor, b: tf.Tensor) =>
+      tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, c.stride, c.pad, 'NHWC', c.dilation ?? 1);
+    const y = convolve(x, w);
+    const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 3);
+    // tfjs has no gradients of dilated convolutions.
+    const [dx, dw] = c.dilation ? [x, w] : tf.grads(convolve)([x, w], dy);
+    return { y, dx, dw };
+  });
+  const read = async (t: tf.Tensor) => (await t.data()) as Float32Array;
+  const out = { y: await read(results.y), dx: await read(results.dx), dw: await read(results.dw) };
+  tf.dispose(results);
+  return out;
+}
+
+beforeAll(() => useXla({ kind: 'cpu' }));
+
+test.each(Object.keys(CASES))('%s', async name => {
+  const expected = await run('cpu', CASES[name]);
+  const actual = await run('xla', CASES[name]);
+  for (const part of ['y', 'dx', 'dw'] as const) {
+    expect(actual[part].length).toBe(expected[part].length);
+    const scale = Math.max(...expected[part].map(Math.abs));
+    const worst = Math.max(...expected[part].map((v, i) => Math.abs(v - actual[part][i])));
+    expect(worst / scale).toBeLessThan(2e-5);
+  }
+});
