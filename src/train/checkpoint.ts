@@ -20,6 +20,8 @@ const point = z.object({ step: z.number(), error: z.number(), loss });
 const runState = z.object({
   /** Steps done. */
   step: z.number().int().min(0),
+  /** When the run's first step was taken, ISO 8601. */
+  startedAt: z.string(),
   /** Seconds of training so far. */
   seconds: z.number(),
   /** Reports summed up in the array 'meter' since the last log point. */

@@ -111,6 +111,8 @@ export interface TrainResult {
   curve: Validation[];
   /** Means over each log interval. */
   trainCurve: Pick<Progress, 'step' | 'loss' | 'error'>[];
+  /** When the run began, ISO 8601; a resumed run began when its first part did. */
+  startedAt: string;
   /** Seconds of training, compilation and validation included, over all its parts. */
   seconds: number;
   /** Seconds until the first step's program was compiled and had run, in this part of the run. */

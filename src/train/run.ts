@@ -35,6 +35,7 @@ export class Run {
   private curve: Validation[] = [];
   private trainCurve: TrainResult['trainCurve'] = [];
 
+  private startedAt = new Date().toISOString();
   private readonly begin = performance.now();
   /** Steps and seconds of the parts of the run before this one. */
   private before = { steps: 0, seconds: 0 };
@@ -95,6 +96,7 @@ export class Run {
     return {
       ...{ step: this.done, steps, interrupted, final, best: this.best() },
       ...{ curve: this.curve, trainCurve: this.trainCurve },
+      startedAt: this.startedAt,
       seconds: this.seconds(),
       startSeconds: this.startSeconds,
       imagesPerSecond: trainingSeconds > 0 ? images / trainingSeconds : 0,
@@ -205,7 +207,7 @@ export class Run {
       arrays.set(name, { shape: variable.shape, data: new Float32Array(await variable.data<'float32'>()) });
     }
     const state: RunState = {
-      ...{ step: this.done, seconds: this.seconds(), metered: count },
+      ...{ step: this.done, startedAt: this.startedAt, seconds: this.seconds(), metered: count },
       ...{ curve: this.curve, trainCurve: this.trainCurve },
       settings: this.settings(),
     };
@@ -226,7 +228,7 @@ export class Run {
       tf.tidy(() => variable.assign(tf.tensor(array.data, variable.shape)));
     }
     this.meter.restore({ sum: arrays.get('meter')!.data, count: state.metered });
-    ({ step: this.done, curve: this.curve, trainCurve: this.trainCurve } = state);
+    ({ step: this.done, startedAt: this.startedAt, curve: this.curve, trainCurve: this.trainCurve } = state);
     this.before = { steps: state.step, seconds: state.seconds };
     this.saved.step = state.step;
   }

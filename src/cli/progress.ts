@@ -1,0 +1,67 @@
+/** How a run is shown in a terminal: a bar on one line, or, where the output is no terminal, plain lines. */
+import { Presets, SingleBar } from 'cli-progress';
+import { type Progress, type Validation } from '../train';
+
+/** "1 h 02 min", "3 min 20 s", "12 s". */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  const two = (n: number) => String(n).padStart(2, '0');
+  if (s >= 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`;
+  return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`;
+}
+
+/** Callbacks for `train`. */
+export interface Reporter {
+  onProgress(progress: Progress): void;
+  onValidation(validation: Validation): void;
+  onWarning(message: string): void;
+  /** Ends the bar; later lines stand below it. */
+  stop(): void;
+}
+
+const numbers = (p: Progress): string =>
+  `loss ${p.loss.toFixed(3)} · error ${p.error.toFixed(2)} % · ${Math.round(p.imagesPerSecond)} images/s · ${duration(p.secondsLeft)} left`;
+
+/** The reporter that fits the stream. */
+export function reporter(stream: NodeJS.WriteStream = process.stderr): Reporter {
+  return stream.isTTY ? barReporter(stream) : lineReporter(stream);
+}
+
+function lineReporter(stream: NodeJS.WritableStream): Reporter {
+  const line = (text: string) => void stream.write(`${text}\n`);
+  return {
+    onProgress: p => line(`step ${p.step} of ${p.steps} · epoch ${p.epoch.toFixed(1)} · ${numbers(p)}`),
+    onValidation: v =>
+      line(`step ${v.step}: validation error ${v.error.toFixed(2)} %, loss ${v.loss.toFixed(3)}`),
+    onWarning: line,
+    stop: () => undefined,
+  };
+}
+
+function barReporter(stream: NodeJS.WriteStream): Reporter {
+  const format = '{bar} {value}/{total} · {numbers}{validated}';
+  const bar = new SingleBar({ format, stream, barsize: 24, clearOnComplete: false }, Presets.shades_classic);
+  const payload = { numbers: '', validated: '' };
+  let started = false;
+  const above = (text: string) => {
+    stream.write(`\r\x1b[K${text}\n`); // the bar is drawn again below
+    if (started) bar.render();
+  };
+  return {
+    onProgress(p) {
+      payload.numbers = numbers(p);
+      if (!started) bar.start(p.steps, p.step, payload);
+      else bar.update(p.step, payload);
+      started = true;
+    },
+    onValidation(v) {
+      payload.validated = ` · test error ${v.error.toFixed(2)} %`;
+      if (started) bar.update(payload);
+    },
+    onWarning: above,
+    stop() {
+      if (started) bar.stop();
+      started = false;
+    },
+  };
+}

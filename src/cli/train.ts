@@ -1,0 +1,99 @@
+import { Command, Option } from 'commander';
+import { type BackendName } from '../backends';
+import { loadCifar10 } from '../data';
+import { findModel } from '../models';
+import { train, type TrainResult } from '../train';
+import { PRECISIONS, type TrainOptions } from '../train/options';
+import { type Preset, presetExperiment, PRESETS } from '../train/presets';
+import { splitData } from '../train/runExperiment';
+import { untilInterrupted } from './interrupt';
+import { backendOption, dataOption, jsonOption, modelName, positive, startBackend, whole } from './options';
+import { duration, reporter } from './progress';
+
+interface Options {
+  model: string;
+  preset: Preset;
+  seed?: number;
+  batchSize?: number;
+  stopAfter?: number;
+  precision?: TrainOptions['precision'];
+  checkpoints?: string;
+  checkpointMinutes?: number;
+  logdir?: string;
+  data?: string;
+  backend?: BackendName;
+  json?: boolean;
+}
+
+/** `cifar train` */
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('Train one model by a recipe and score it on the test set.')
+    .requiredOption('--model <name>', "one of 'cifar models'; resnet20 is short for resnet20_v1")
+    .addOption(
+      new Option('--preset <name>', 'laptop: two epochs; the others: the recipe in experiments/')
+        .choices(PRESETS)
+        .default('laptop'),
+    )
+    .option('--seed <n>', 'fixes initial weights, order and augmentation', whole(0))
+    .option('--batch-size <n>', 'images a step', whole(1))
+    .option('--stop-after <steps>', 'end the run earlier than the recipe does', whole(1))
+    .addOption(new Option('--precision <name>', 'of products (back end xla)').choices(PRECISIONS))
+    .option('--checkpoints <folder>', 'save the run here, and go on from what is saved here')
+    .option('--checkpoint-minutes <minutes>', 'time between two checkpoints (default: 2)', positive)
+    .option('--logdir <folder>', "write TensorBoard's event files here")
+    .addOption(dataOption())
+    .addOption(backendOption())
+    .addOption(jsonOption())
+    .action(trainModel);
+}
+
+async function trainModel(options: Options): Promise<void> {
+  const { name } = findModel(modelName(options.model));
+  const experiment = presetExperiment(name, options.preset);
+  const data = await loadCifar10({ folder: options.data });
+  const { device } = await startBackend(options.backend);
+  const parts = splitData(data, experiment.holdout);
+  const given = withoutUndefined({
+    ...{ seed: options.seed, batchSize: options.batchSize, stopAfter: options.stopAfter },
+    precision: options.precision,
+  });
+  const { checkpoints: folder, checkpointMinutes } = options;
+  const everySeconds = checkpointMinutes === undefined ? undefined : checkpointMinutes * 60;
+  const report = reporter();
+  const model = experiment.build(options.seed);
+  const result = await untilInterrupted(signal =>
+    train(model, parts.data, {
+      ...experiment.options,
+      ...given,
+      validation: parts.validation,
+      logDir: options.logdir,
+      checkpoint: folder === undefined ? undefined : { folder, everySeconds },
+      signal,
+      onProgress: report.onProgress,
+      onValidation: report.onValidation,
+      onWarning: report.onWarning,
+    }),
+  ).finally(() => report.stop());
+  if (options.json) console.log(JSON.stringify({ model: name, preset: options.preset, device, ...result }));
+  else console.log(describe(name, result, folder));
+  if (result.interrupted) process.exitCode = 130;
+}
+
+function describe(name: string, { final, best, step, steps, seconds }: TrainResult, folder?: string): string {
+  if (!final) {
+    const kept =
+      folder === undefined ? 'nothing was saved (--checkpoints FOLDER does)' : `the same command goes on`;
+    return `${name}: stopped at step ${step} of ${steps}; ${kept}`;
+  }
+  return (
+    `${name}: test error ${final.error.toFixed(2)} % after ${step} steps in ${duration(seconds)}` +
+    (best && best.step !== final.step
+      ? ` (best on test ${best.error.toFixed(2)} % at step ${best.step})`
+      : '')
+  );
+}
+
+function withoutUndefined<T extends object>(object: T): Partial<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,168 @@
+/** One experiment from its file to its record: trained, resumed or skipped, as things stand. */
+import * as path from 'node:path';
+import { type SelectedBackend } from '../backends';
+import { type Cifar10, MEAN, STD, subset } from '../data';
+import { projectRoot } from '../backends/projectRoot';
+import { UserError } from '../errors';
+import { MODELS } from '../models';
+import { evaluate } from './evaluate';
+import { type Experiment } from './experiment';
+import { type CheckpointOptions, type TrainOptions, type TrainResult } from './options';
+import { currentCommit, readRecord, type RunRecord, writeRecord } from './record';
+import { learningRateAt } from './schedule';
+import { train } from './train';
+import { withPrecision } from './precision';
+
+/** Where a run's files go, and who is told. */
+export interface RunExperimentOptions extends Pick<
+  TrainOptions,
+  'onProgress' | 'onValidation' | 'onWarning'
+> {
+  data: Cifar10;
+  backend: SelectedBackend;
+  /** Folder of the checkpoints; each run has its own in it. Default 'records/checkpoints' in the project. */
+  checkpoints?: string;
+  /** Folder of the records. Default 'records' in the project. */
+  records?: string;
+  /** Seconds between two checkpoints. Default: that of `train`. */
+  everySeconds?: number;
+  /** Breaks the run off, to be resumed, when raised. */
+  signal?: AbortSignal;
+  /** Breaks the run off after so many minutes. */
+  minutes?: number;
+  /** PJRT plugin for the record. Default: the one that is loaded. */
+  plugin?: string;
+}
+
+/** How it went. */
+export type RunOutcome =
+  | { status: 'finished' | 'skipped'; record: RunRecord; result?: TrainResult }
+  | { status: 'interrupted'; result: TrainResult };
+
+/** The folders that runs use unless told otherwise. */
+export const RECORDS = path.join(projectRoot(), 'records');
+export const CHECKPOINTS = path.join(RECORDS, 'checkpoints');
+
+/**
+ * Trains an experiment to its end and writes its record. A run that has its record is skipped; one that was broken off goes on
+ * from its checkpoint.
+ *
+ * @throws UserError when the record or the checkpoint that is there is of another configuration
+ */
+export async function runExperiment(
+  experiment: Experiment,
+  options: RunExperimentOptions,
+): Promise<RunOutcome> {
+  const { data, records = RECORDS } = options;
+  const known = readRecord(records, experiment.name);
+  if (known) {
+    requireSameConfig(experiment, known, records);
+    return { status: 'skipped', record: known };
+  }
+  const parts = splitData(data, experiment.holdout);
+  const checkpoint: CheckpointOptions = {
+    folder: path.join(options.checkpoints ?? CHECKPOINTS, experiment.name),
+    everySeconds: options.everySeconds,
+  };
+  const timeout = options.minutes === undefined ? [] : [AbortSignal.timeout(options.minutes * 60_000)];
+  const signal = AbortSignal.any([...timeout, ...(options.signal ? [options.signal] : [])]);
+  const model = experiment.build();
+  try {
+    const { onProgress, onValidation, onWarning } = options;
+    const callbacks = { onProgress, onValidation, onWarning };
+    const result = await train(model, parts.data, {
+      ...experiment.options,
+      ...callbacks,
+      ...{ validation: parts.validation, checkpoint, signal },
+    });
+    if (!result.final) return { status: 'interrupted', result };
+    const finalTestError = parts.validation
+      ? (await withPrecision(experiment.options.precision ?? 'float32', () => evaluate(model, data.test)))
+          .error
+      : result.final.error;
+    const record = await toRecord(experiment, options, result, finalTestError);
+    writeRecord(records, record);
+    return { status: 'finished', record, result };
+  } finally {
+    model.dispose();
+  }
+}
+
+/** The last `holdout` training images for validation (He et al. 2016, section 4.2: 45k/5k), or everything as it is. */
+export function splitData(data: Cifar10, holdout: number): { data: Cifar10; validation?: Cifar10['test'] } {
+  if (holdout === 0) return { data };
+  const kept = data.train.count - holdout;
+  const indices = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+  return {
+    data: { ...data, train: subset(data.train, indices(0, kept)) },
+    validation: subset(data.train, indices(kept, data.train.count)),
+  };
+}
+
+function requireSameConfig({ name, config }: Experiment, record: RunRecord, folder: string): void {
+  const plain = (value: unknown) => JSON.stringify(value, (_key, each: unknown) => sorted(each));
+  if (plain(config) === plain(record.config)) return;
+  throw new UserError(
+    `'${path.join(folder, `${name}.json`)}' is the record of another configuration: give the run another run_name, or move the record away.`,
+  );
+}
+
+function sorted(value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function loadedPlugin(backend: SelectedBackend): Promise<string | undefined> {
+  if (backend.name !== 'xla') return undefined;
+  const { useXla } = await import('../xla');
+  return (await useXla()).plugin.name;
+}
+
+async function toRecord(
+  experiment: Experiment,
+  { backend, plugin }: RunExperimentOptions,
+  result: TrainResult,
+  finalTestError: number,
+): Promise<RunRecord> {
+  const { options, holdout } = experiment;
+  const { schedule, batchSize = 128, precision = 'float32', seed } = options;
+  const steps = new Map<number, RunRecord['curve'][number]>();
+  const at = (step: number) => {
+    const point = steps.get(step) ?? { step, learningRate: round(learningRateAt(schedule, step - 1)) };
+    steps.set(step, point);
+    return point;
+  };
+  for (const { step, error, loss } of result.trainCurve)
+    Object.assign(at(step), { trainError: round(error), loss: round(loss) });
+  for (const { step, error } of result.curve) at(step).testError = round(error);
+  const last = result.trainCurve[result.trainCurve.length - 1];
+  return {
+    name: experiment.name,
+    model: experiment.model,
+    parameters: MODELS.find(({ name }) => name === experiment.model)!.parameters,
+    recipe: experiment.recipe,
+    experiment: path.relative(projectRoot(), path.resolve(experiment.file)).split(path.sep).join('/'),
+    config: experiment.config,
+    commit: currentCommit(),
+    backend: backend.name,
+    device: backend.device,
+    plugin: plugin ?? (await loadedPlugin(backend)),
+    precision,
+    steps: result.steps,
+    epochs: round((result.steps * batchSize) / (50_000 - holdout)),
+    seed,
+    startedAt: result.startedAt,
+    finishedAt: new Date().toISOString(),
+    seconds: Math.round(result.seconds),
+    imagesPerSecond: Math.round(result.imagesPerSecond),
+    finalTestError: round(finalTestError),
+    bestTestError: holdout > 0 ? undefined : round(result.best!.error),
+    trainError: round(last?.error ?? NaN),
+    validatedOn: holdout > 0 ? 'held-out training images' : 'test set',
+    normalization: { mean: MEAN, std: STD },
+    curve: [...steps.values()].sort((a, b) => a.step - b.step),
+  };
+}
+
+/** Six figures: enough for plots, and the same text whatever the machine's last bit. */
+const round = (value: number): number => Number(value.toPrecision(6));
