@@ -23,12 +23,17 @@ const holdsNaN = (backend: XlaBackend, { dataId, dtype }: TensorInfo): boolean =
   (dtype === 'float32' || dtype === 'complex64') &&
   (backend.readSync(dataId) as Float32Array).some(x => Number.isNaN(x));
 
-/** The first line of the stack outside of the engine and of packages, e.g. "train.ts:12:3". */
+/** Frames of Node.js, of packages (also under their source maps' names) and of the engine itself. */
+const FOREIGN =
+  /[\\/]node_modules[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]|[\\/]src[\\/]xla[\\/]|\(node:|<anonymous>/;
+
+/** The innermost line of the user's program on the stack, e.g. "train.ts:12:3". */
 function callerLine(): string {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 60;
   const lines = (new Error().stack ?? '').split('\n').slice(1);
-  const own = lines.find(
-    line => !/[\\/]node_modules[\\/]|[\\/]src[\\/]xla[\\/]|\(node:|<anonymous>/.test(line),
-  );
+  Error.stackTraceLimit = stackTraceLimit;
+  const own = lines.find(line => !FOREIGN.test(line));
   return own?.trim().replace(/^at /, '') ?? 'an unknown line';
 }
 

@@ -46,7 +46,7 @@ export type FunctionName = keyof typeof SLOTS;
 
 const SLOT = 8;
 /** The plugin's functions share this type. */
-const prototype = koffi.proto('void* PjrtFunction(void* args)');
+const prototype = koffi.proto('void*', ['void*']);
 /** An unloaded library would take its code from under running programs: keep them all. */
 const libraries: unknown[] = [];
 

@@ -1,4 +1,5 @@
 /** Compiled programs. */
+import { hloText } from './hloText';
 import { type PjrtApi } from './api';
 import { PjrtBuffer } from './buffer';
 import { addressOf, bytesAt, pointers, slotOf, struct, textAt } from './memory';
@@ -129,7 +130,7 @@ export class PjrtExecutable {
     program.writeBigUInt64LE(addressOf(code), 16);
     this.api.hold(program, code);
     this.api.call('Executable_OptimizedProgram', args);
-    return `${textAt(slotOf(program, 2), slotOf(program, 3))}, ${code.length} bytes\n${code.toString('latin1')}`;
+    return hloText(code, textAt(slotOf(program, 2), slotOf(program, 3)));
   }
 
   destroy(): void {

@@ -1,0 +1,154 @@
+/** Lazy execution: what is computed when, what stays in memory, and what tfjs promises about tensors. */
+import * as tf from '@tensorflow/tfjs';
+import { debugNaNs, useXla, xlaStats } from '../../src/xla';
+
+beforeAll(() => useXla());
+
+/** Programs compiled and run by `f`. */
+async function counted(f: () => unknown): Promise<{ compiled: number; executed: number }> {
+  const before = { ...xlaStats() };
+  await f();
+  const after = xlaStats();
+  return { compiled: after.compiled - before.compiled, executed: after.executed - before.executed };
+}
+
+describe('lazy execution', () => {
+  test('operations wait for a read, and then are one program', async () => {
+    const x = tf.tensor1d([1, 2, 3]);
+    let y: tf.Tensor = x;
+    expect(await counted(() => (y = tf.tidy(() => x.add(1).square().sum().sqrt())))).toMatchObject({
+      executed: 0,
+    });
+    expect(await counted(() => y.data())).toMatchObject({ executed: 1 });
+    expect(await counted(() => y.data())).toMatchObject({ executed: 0 });
+    expect(y.dataSync()[0]).toBeCloseTo(Math.sqrt(4 + 9 + 16), 5);
+  });
+
+  test('a loop compiles once, also when a scalar changes', async () => {
+    const x = tf.variable(tf.zeros([4]));
+    const round = (rate: number) => tf.tidy(() => x.assign(x.sub(x.sub(3).mul(tf.scalar(rate)))));
+    round(0.5);
+    await x.data();
+    const { compiled, executed } = await counted(async () => {
+      for (let i = 0; i < 5; i++) {
+        round(0.1 * (i + 1));
+        await x.data();
+      }
+    });
+    expect({ compiled, executed }).toEqual({ compiled: 0, executed: 5 });
+  });
+
+  test('a value that is used twice is computed once', async () => {
+    const x = tf.tensor1d([1, 2]).exp();
+    const a = x.add(1);
+    await a.data();
+    // `a`'s program also computed `x`, which is alive: reading it runs nothing.
+    expect(await counted(() => x.data())).toEqual({ compiled: 0, executed: 0 });
+  });
+
+  test('data() leaves the event loop free while a program is compiled and runs', async () => {
+    const x = tf.randomNormal([600, 600]);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    let y = x;
+    for (let i = 0; i < 40; i++) y = y.matMul(x).div(25);
+    await y.data();
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(1);
+  });
+
+  test('thousands of operations without a read do not pile up', async () => {
+    const x = tf.variable(tf.scalar(0));
+    const { executed } = await counted(() => {
+      for (let i = 0; i < 6000; i++) tf.tidy(() => x.assign(x.add(1)));
+    });
+    expect(executed).toBeGreaterThan(0);
+    expect((await x.data())[0]).toBe(6000);
+  });
+});
+
+describe('memory', () => {
+  test('tidy and dispose free tensors, and the device’s memory with them', async () => {
+    const before = { ...tf.memory(), ...xlaStats() };
+    const kept = tf.tidy(() => {
+      const x = tf.ones([256, 256]);
+      x.matMul(x).dataSync();
+      return x.sum();
+    });
+    await kept.data();
+    kept.dispose();
+    expect(tf.memory().numTensors).toBe(before.numTensors);
+    expect(xlaStats()).toMatchObject({ bytes: before.bytes, arrays: before.arrays });
+  });
+
+  test('tf.memory tells what lies on the device', async () => {
+    const before = xlaStats().bytes;
+    const x = tf.fill([1000], 2).exp();
+    await x.data();
+    expect((tf.memory() as unknown as { numBytesOnDevice: number }).numBytesOnDevice).toBe(before + 4000);
+    x.dispose();
+    expect(xlaStats().bytes).toBe(before);
+  });
+
+  test('clone and reshape share the data; the last one frees it', async () => {
+    const before = xlaStats().arrays;
+    const x = tf.tidy(() => tf.ones([10, 10]).add(1));
+    await x.data();
+    const y = x.clone();
+    x.dispose();
+    expect(xlaStats().arrays).toBe(before + 1);
+    expect((await y.data())[99]).toBe(2);
+    y.dispose();
+    expect(xlaStats().arrays).toBe(before);
+  });
+
+  test('a typed array that is changed after it became a tensor does not change the tensor', async () => {
+    const values = Float32Array.of(1, 2, 3);
+    const x = tf.tensor1d(values);
+    values.fill(9);
+    expect([...(await x.add(0).data())]).toEqual([1, 2, 3]);
+  });
+
+  test('reading a disposed tensor is tfjs’s error', () => {
+    const x = tf.ones([2]);
+    x.dispose();
+    expect(() => x.dataSync()).toThrow('Tensor is disposed');
+  });
+});
+
+describe('types', () => {
+  test.each<[tf.DataType, number[]]>([
+    ['float32', [1.5, -2, 0]],
+    ['int32', [7, -8, 0]],
+    ['bool', [1, 0, 1]],
+  ])('%s goes to the device and back', async (dtype, values) => {
+    const x = tf.tensor1d(values, dtype as 'float32');
+    expect([...(await x.data())]).toEqual(values);
+    const there = tf.reverse(x);
+    expect(there.dtype).toBe(dtype);
+    expect([...(await there.data())]).toEqual([...values].reverse());
+  });
+
+  test('strings stay on the host', async () => {
+    const x = tf.tensor1d(['a', 'ü', '']);
+    expect(await tf.concat([x, x]).data()).toEqual(['a', 'ü', '', 'a', 'ü', '']);
+  });
+
+  test('complex numbers', async () => {
+    const x = tf.complex([1, 0], [1, 2]);
+    const [re, im] = [tf.real(x.mul(x)), tf.imag(x.mul(x))];
+    expect([...(await re.data()), ...(await im.data())]).toEqual([0, -4, 2, 0]);
+  });
+});
+
+describe('debugNaNs', () => {
+  afterEach(() => debugNaNs(false));
+  test('names the operation that made the first NaN, and the line that called it', () => {
+    debugNaNs(true);
+    const x = tf.tensor1d([1, -1]);
+    expect(() => x.log().mean()).toThrow(
+      /^Log\(float32 \[2\]\) gave NaN from inputs without NaN, called at .*backend\.test\.ts:\d+/,
+    );
+    expect(() => tf.tensor1d([NaN]).add(1)).not.toThrow();
+  });
+});

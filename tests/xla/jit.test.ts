@@ -1,0 +1,209 @@
+import * as tf from '@tensorflow/tfjs';
+import { jit, scan, seedTensor, statelessNormal, statelessUniform, useXla, xlaStats } from '../../src/xla';
+import { threefry } from '../../src/xla/random';
+
+beforeAll(() => useXla());
+
+describe('jit', () => {
+  test('gives what the function gives, arguments and results nested', async () => {
+    const f = ({ x, ys }: { x: tf.Tensor; ys: tf.Tensor[] }, k: number) => ({
+      sum: ys.reduce((a, b) => a.add(b), x).mul(k),
+      both: [x, ys[0].neg()],
+    });
+    const args = () => [{ x: tf.tensor1d([1, 2]), ys: [tf.tensor1d([3, 4]), tf.scalar(5)] }, 2] as const;
+    const plain = f(...(args() as unknown as Parameters<typeof f>));
+    const fast = jit(f)(...(args() as unknown as Parameters<typeof f>));
+    expect(await fast.sum.data()).toEqual(await plain.sum.data());
+    expect(await fast.both[1].data()).toEqual(await plain.both[1].data());
+    expect(fast.both[0].shape).toEqual([2]);
+  });
+
+  test('variables it assigns keep their new values; their memory is reused', async () => {
+    const w = tf.variable(tf.zeros([1000]));
+    const step = jit((x: tf.Tensor) => {
+      w.assign(w.add(x));
+      return w.sum();
+    });
+    const one = tf.scalar(1);
+    tf.dispose(step(one));
+    await w.data();
+    const { arrays } = xlaStats();
+    for (let i = 0; i < 4; i++) tf.dispose(step(one));
+    expect((await w.data())[0]).toBe(5);
+    expect(xlaStats().arrays).toBe(arrays);
+    expect(step.stablehlo(one)).toContain('tf.aliasing_output');
+    expect(step.traces).toBe(1);
+  });
+
+  test('a clone of a variable keeps the old value when the program overwrites the variable', async () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const step = jit(() => void w.assign(w.mul(10)));
+    const old = w.clone();
+    step();
+    expect([...(await old.data())]).toEqual([1, 2]);
+    expect([...(await w.data())]).toEqual([10, 20]);
+  });
+
+  test('an optimizer’s slots, made in the first call, live on the device from then on', async () => {
+    const train = (compiled: boolean) => {
+      const w = tf.variable(tf.tensor1d([1, -2, 3]));
+      const adam = tf.train.adam(0.1);
+      const loss = () => adam.minimize(() => w.sub(1).square().sum() as tf.Scalar, true)!;
+      const step = compiled ? jit(loss) : loss;
+      return Array.from({ length: 5 }, () => step().dataSync()[0]);
+    };
+    const expected = train(false);
+    train(true).forEach((loss, i) => expect(loss).toBeCloseTo(expected[i], 4));
+  });
+
+  test('other shapes trace anew and say so; other numbers in a tensor do not', () => {
+    const reasons: string[] = [];
+    const double = jit((x: tf.Tensor) => x.mul(2), { onTrace: reason => reasons.push(reason) });
+    double(tf.ones([2]));
+    double(tf.zeros([2]));
+    double(tf.ones([3]));
+    expect(double.traces).toBe(2);
+    expect(reasons).toEqual(['first call', 'new arguments (float32:f32[3])']);
+  });
+
+  test('reading a tensor inside is refused with a reason', () => {
+    expect(() => jit((x: tf.Tensor) => tf.scalar(x.dataSync()[0]))(tf.scalar(1))).toThrow(
+      /Tensor data was read inside jit\(\)/,
+    );
+    // and the backend works on
+    expect(tf.scalar(1).add(1).dataSync()[0]).toBe(2);
+  });
+
+  test('a kernel whose result’s shape depends on the data is refused by name', () => {
+    expect(() => jit((x: tf.Tensor1D) => tf.unique(x).values)(tf.tensor1d([1, 1]))).toThrow(
+      /Unique cannot be part of a jit function/,
+    );
+  });
+
+  test('an async function and a disposed variable are refused', () => {
+    expect(() => jit(async (x: tf.Tensor) => Promise.resolve(x))(tf.scalar(1))).toThrow(/async function/);
+    const w = tf.variable(tf.scalar(1), true, 'gone');
+    const f = jit(() => w.add(1));
+    f();
+    w.dispose();
+    expect(() => f()).toThrow(/variable gone.*was disposed/);
+  });
+
+  test('async() resolves when computed, and compiles beside the event loop', async () => {
+    const f = jit((x: tf.Tensor2D) => x.matMul(x).sum());
+    expect((await f.async(tf.ones([8, 8]))).dataSync()[0]).toBe(512);
+  });
+
+  test('XLA’s own program can be read', () => {
+    expect(jit((x: tf.Tensor) => x.exp().add(1)).optimized(tf.ones([4]))).toMatch(
+      /^HloModule[^]*ENTRY[^]* = f32\[4\]/,
+    );
+  });
+});
+
+describe('random numbers', () => {
+  const draw = (seed: number, step: number) => {
+    const f = jit((s: tf.Tensor1D) => [statelessUniform([5, 3], s), statelessNormal([7], s)]);
+    return f(seedTensor(seed, step)).map(t => [...t.dataSync()]);
+  };
+  test('the same seed gives the same bits, another seed or step others', () => {
+    expect(draw(1, 2)).toEqual(draw(1, 2));
+    expect(draw(1, 2)).not.toEqual(draw(1, 3));
+    expect(draw(1, 2)).not.toEqual(draw(2, 2));
+  });
+
+  test('uniform numbers are the same bits on the plain JavaScript back end', async () => {
+    const [uniform] = draw(42, 7);
+    await tf.setBackend('cpu');
+    const there = [...statelessUniform([5, 3], seedTensor(42, 7)).dataSync()];
+    await tf.setBackend('xla');
+    expect(uniform).toEqual(there);
+  });
+
+  test.each([
+    [
+      [0, 0],
+      [0, 0],
+      [0x6b200159, 0x99ba4efe],
+    ],
+    [
+      [-1, -1],
+      [-1, -1],
+      [0x1cb996fc, 0xbb002be7],
+    ],
+    [
+      [0x13198a2e, 0x03707344],
+      [0x243f6a88, 0x85a308d3],
+      [0xc4923a9c, 0x483df7a0],
+    ],
+  ] as [number, number][][])(
+    'Threefry-2x32 agrees with the known answers of Random123',
+    (key, counter, answer) => {
+      const words = threefry(key, counter, {
+        add: (a, b) => (a + b) | 0,
+        xor: (a, b) => a ^ b,
+        rotate: (a, by) => (a << by) | (a >>> (32 - by)),
+        constant: x => x | 0,
+      });
+      expect(words.map(word => word >>> 0)).toEqual(answer);
+    },
+  );
+
+  test('moments of the normal distribution', () => {
+    const { mean, variance } = tf.moments(statelessNormal([20000], seedTensor(3)));
+    expect(Math.abs(mean.dataSync()[0])).toBeLessThan(0.03);
+    expect(Math.abs(variance.dataSync()[0] - 1)).toBeLessThan(0.05);
+  });
+});
+
+describe('scan', () => {
+  const make = () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const momentum = tf.train.momentum(0.1, 0.9);
+    const data = tf.tensor2d([1, 2, 3, 4, 5, 6], [3, 2]);
+    const step = (rows: tf.Tensor1D, rate: tf.Scalar) => {
+      const loss = momentum.minimize(
+        () => data.gather(rows).sub(w).square().mean().mul(rate) as tf.Scalar,
+        true,
+      )!;
+      return { loss, w: w.add(0) };
+    };
+    return { w, step };
+  };
+  const rows = () => tf.tensor2d([0, 1, 1, 2, 2, 0], [3, 2], 'int32') as tf.Tensor as tf.Tensor1D;
+  const rates = () => tf.tensor1d([1, 0.5, 0.25]) as tf.Tensor as tf.Scalar;
+
+  test('K steps in one program are K steps one by one', async () => {
+    const together = make();
+    const many = scan(together.step);
+    const before = xlaStats().executed;
+    const result = many(rows(), rates());
+    expect(result.loss.shape).toEqual([3]);
+    const losses = [...(await result.loss.data())];
+    const executed = xlaStats().executed - before;
+
+    const single = make();
+    const one = jit(single.step);
+    const expected = [0, 1, 2].map(i =>
+      one(rows().slice([i, 0], [1, 2]).reshape([2]) as tf.Tensor1D, rates().slice(i, 1).asScalar()),
+    );
+    expect(losses).toEqual(expected.map(r => r.loss.dataSync()[0]));
+    expect([...together.w.dataSync()]).toEqual([...single.w.dataSync()]);
+    expect([...(result.w as tf.Tensor2D).arraySync()[1]]).toEqual([...expected[1].w.dataSync()]);
+    expect(executed).toBeLessThanOrEqual(3); // the optimizer's slots, its constants, and the loop
+    expect(many.stablehlo(rows(), rates())).toContain('stablehlo.while');
+  });
+
+  test('is a plain loop on another back end', async () => {
+    const onXla = [...scan(make().step)(rows(), rates()).loss.dataSync()];
+    await tf.setBackend('cpu');
+    const onCpu = [...scan(make().step)(rows(), rates()).loss.dataSync()];
+    await tf.setBackend('xla');
+    onCpu.forEach((loss, i) => expect(loss).toBeCloseTo(onXla[i], 5));
+  });
+
+  test('arguments without one leading axis are refused', () => {
+    const f = scan((x: tf.Tensor, y: tf.Tensor) => x.add(y), { name: 'sum' });
+    expect(() => f(tf.ones([3]), tf.ones([2]))).toThrow(/scan\(sum\): .*got \[3\], \[2\]/);
+  });
+});
