@@ -4,4 +4,5 @@ export { figure, figureBundle } from './figure';
 export { filterPictures, gridSvg, imageGrid, picturesOf } from './images';
 export { attempt, notice, table, tableHtml } from './table';
 export { duration, liveTraining, trainingCharts } from './training';
+export { diagram, showDiagram, type DiagramOptions } from './diagram';
 export { modelPicture, modelPictureSvg } from './modelPicture';
