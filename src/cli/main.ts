@@ -19,6 +19,11 @@ export function program(): Command {
 }
 
 async function main(): Promise<void> {
+  // A reader that has seen enough (`cifar models | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   try {
     await program().parseAsync();
   } catch (error) {

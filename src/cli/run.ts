@@ -1,7 +1,8 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type BackendName } from '../backends';
 import { loadCifar10 } from '../data';
 import { type Experiment, readExperiments, runExperiment, type RunOutcome } from '../train';
+import { PRECISIONS, type TrainOptions } from '../train/options';
 import { errorTest } from '../train/errorTest';
 import { UserError } from '../errors';
 import { untilInterrupted } from './interrupt';
@@ -15,6 +16,7 @@ interface Options {
   records?: string;
   checkpointMinutes?: number;
   minutes?: number;
+  precision?: TrainOptions['precision'];
 }
 
 /** `cifar run` */
@@ -28,6 +30,7 @@ export function runCommand(): Command {
     .option('--records <folder>', 'where the records of finished runs go (default: records)')
     .option('--checkpoint-minutes <minutes>', 'time between two checkpoints (default: 2)', positive)
     .option('--minutes <minutes>', 'stop, to be gone on with, after this time', positive)
+    .addOption(new Option('--precision <name>', "in place of the experiments'").choices(PRECISIONS))
     .addOption(dataOption())
     .addOption(backendOption())
     .action(runFiles);
@@ -55,14 +58,14 @@ async function runFiles(files: string[], options: Options): Promise<void> {
       const report = reporter();
       console.error(`${name}: ${experiment.model}, ${experiment.file}`);
       try {
-        const { checkpoints, records, checkpointMinutes } = options;
+        const { checkpoints, records, checkpointMinutes, precision } = options;
         const everySeconds = checkpointMinutes === undefined ? undefined : checkpointMinutes * 60;
         const callbacks = {
           onProgress: report.onProgress,
           onValidation: report.onValidation,
           onWarning: report.onWarning,
         };
-        const places = { checkpoints, records, everySeconds };
+        const places = { checkpoints, records, everySeconds, precision };
         const outcome = await runExperiment(experiment, { data, backend, signal, ...places, ...callbacks });
         summary.push(`${name}: ${describe(outcome)}`);
       } catch (error) {

@@ -29,11 +29,13 @@ train_parameters:
  */
 export function presetExperiment(model: string, preset: Preset): Experiment {
   if (preset === 'laptop') return parseExperiments(laptop(model), `the preset ${preset}`)[0];
+  // A model whose paper trains no CIFAR-10 (VGG) has the seed's recipe in its place.
+  const recipes: Experiment['recipe'][] = preset === 'paper' ? ['paper', 'seed'] : [preset];
   const folder = path.join(projectRoot(), 'experiments');
   const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter(file => file.endsWith('.yaml')) : [];
   for (const file of files.filter(name => name !== 'queue.yaml')) {
     const found = readExperiments(path.join(folder, file)).find(
-      experiment => experiment.model === model && experiment.recipe === preset,
+      experiment => experiment.model === model && recipes.includes(experiment.recipe),
     );
     if (found) return found;
   }

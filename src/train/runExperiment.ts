@@ -30,8 +30,8 @@ export interface RunExperimentOptions extends Pick<
   signal?: AbortSignal;
   /** Breaks the run off after so many minutes. */
   minutes?: number;
-  /** PJRT plugin for the record. Default: the one that is loaded. */
-  plugin?: string;
+  /** In place of the experiment's; the record says so. */
+  precision?: TrainOptions['precision'];
 }
 
 /** How it went. */
@@ -60,6 +60,7 @@ export async function runExperiment(
     return { status: 'skipped', record: known };
   }
   const parts = splitData(data, experiment.holdout);
+  const precision = options.precision ?? experiment.options.precision ?? 'float32';
   const checkpoint: CheckpointOptions = {
     folder: path.join(options.checkpoints ?? CHECKPOINTS, experiment.name),
     everySeconds: options.everySeconds,
@@ -73,14 +74,14 @@ export async function runExperiment(
     const result = await train(model, parts.data, {
       ...experiment.options,
       ...callbacks,
-      ...{ validation: parts.validation, checkpoint, signal },
+      ...{ precision, validation: parts.validation, checkpoint, signal },
     });
     if (!result.final) return { status: 'interrupted', result };
     const finalTestError = parts.validation
       ? (await withPrecision(experiment.options.precision ?? 'float32', () => evaluate(model, data.test)))
           .error
       : result.final.error;
-    const record = await toRecord(experiment, options, result, finalTestError);
+    const record = await toRecord(experiment, options.backend, precision, result, finalTestError);
     writeRecord(records, record);
     return { status: 'finished', record, result };
   } finally {
@@ -120,12 +121,13 @@ async function loadedPlugin(backend: SelectedBackend): Promise<string | undefine
 
 async function toRecord(
   experiment: Experiment,
-  { backend, plugin }: RunExperimentOptions,
+  backend: SelectedBackend,
+  precision: string,
   result: TrainResult,
   finalTestError: number,
 ): Promise<RunRecord> {
   const { options, holdout } = experiment;
-  const { schedule, batchSize = 128, precision = 'float32', seed } = options;
+  const { schedule, batchSize = 128, seed } = options;
   const steps = new Map<number, RunRecord['curve'][number]>();
   const at = (step: number) => {
     const point = steps.get(step) ?? { step, learningRate: round(learningRateAt(schedule, step - 1)) };
@@ -146,7 +148,7 @@ async function toRecord(
     commit: currentCommit(),
     backend: backend.name,
     device: backend.device,
-    plugin: plugin ?? (await loadedPlugin(backend)),
+    plugin: await loadedPlugin(backend),
     precision,
     steps: result.steps,
     epochs: round((result.steps * batchSize) / (50_000 - holdout)),
