@@ -9,6 +9,7 @@ import './norm';
 import './shape';
 import './indexing';
 import './image';
+import './resize';
 import './random';
 import { registerHostKernels } from './host';
 
