@@ -1,0 +1,50 @@
+/** The papers' numbers beside those of this project's runs, which are read from records/. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { projectRoot } from '../backends/projectRoot';
+import { findModel, formatCount, type ModelEntry } from '../models';
+import { readRecord, type RunRecord } from '../train/record';
+import { type Cell, table } from './table';
+
+/** Rows of `resultsTable`: a row a run, or one that says plainly that there is none. */
+export function resultRows(entries: readonly ModelEntry[], records: readonly RunRecord[]): Cell[][] {
+  return entries.flatMap(entry => {
+    const model: Cell[] = [
+      entry.title,
+      entry.parameters,
+      formatCount(entry.multiplyAdds),
+      papersError(entry),
+    ];
+    const runs = records.filter(record => record.model === entry.name);
+    if (runs.length === 0) return [[...model, 'not run yet', `experiments/${entry.name}.yaml`]];
+    return runs.map(run => [...model, `${run.finalTestError.toFixed(2)} %`, runText(run)]);
+  });
+}
+
+function papersError({ paperErrorBest: best, paperErrorMean: mean }: ModelEntry): string {
+  if (best === undefined && mean === undefined) return '–';
+  if (best !== undefined && mean !== undefined) return `${best} % (mean ${mean} %)`;
+  return `${mean ?? best} %`;
+}
+
+function runText({ name, recipe, epochs, backend, device, commit }: RunRecord): string {
+  const how = [recipe && `recipe "${recipe}"`, `${Math.round(epochs)} epochs`, `${backend} on ${device}`];
+  return `${name}: ${how.filter(Boolean).join(', ')}, commit ${commit.slice(0, 8)}`;
+}
+
+/**
+ * Shows a table of models: parameters, multiply-adds, the paper's test error, ours and the run that made it.
+ * @param names of the registry
+ * @throws UserError when a name is not in the registry
+ */
+export function resultsTable(names: readonly string[], folder = path.join(projectRoot(), 'records')): void {
+  const columns = ['model', 'parameters', 'multiply-adds', "paper's test error", 'our test error', 'run'];
+  table(columns, resultRows(names.map(findModel), recordsOf(folder)));
+}
+
+/** Every record of the folder, by name. */
+function recordsOf(folder: string): RunRecord[] {
+  if (!fs.existsSync(folder)) return [];
+  const names = fs.readdirSync(folder).filter(file => file.endsWith('.json'));
+  return names.sort().map(file => readRecord(folder, path.basename(file, '.json'))!);
+}
