@@ -1,6 +1,7 @@
 /** How a run is shown in a terminal: a bar on one line, or, where the output is no terminal, plain lines. */
 import { Presets, SingleBar } from 'cli-progress';
-import { type Progress, type Validation } from '../train';
+import { type Progress } from '../train';
+import { type Reporter } from '../train/runExperiments';
 
 /** "1 h 02 min", "3 min 20 s", "12 s". */
 export function duration(seconds: number): string {
@@ -8,15 +9,6 @@ export function duration(seconds: number): string {
   const two = (n: number) => String(n).padStart(2, '0');
   if (s >= 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`;
   return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`;
-}
-
-/** Callbacks for `train`. */
-export interface Reporter {
-  onProgress(progress: Progress): void;
-  onValidation(validation: Validation): void;
-  onWarning(message: string): void;
-  /** Ends the bar; later lines stand below it. */
-  stop(): void;
 }
 
 const numbers = (p: Progress): string =>

@@ -1,12 +1,11 @@
 import { Command, Option } from 'commander';
 import { type BackendName } from '../backends';
 import { loadCifar10 } from '../data';
-import { type Experiment, readExperiments, runExperiment, type RunOutcome } from '../train';
+import { readExperiments } from '../train';
 import { PRECISIONS, type TrainOptions } from '../train/options';
-import { errorTest } from '../train/errorTest';
-import { UserError } from '../errors';
+import { type Ending, runExperiments } from '../train/runExperiments';
 import { untilInterrupted } from './interrupt';
-import { backendOption, dataOption, positive, startBackend } from './options';
+import { backendOption, dataOption, jsonOption, positive, startBackend } from './options';
 import { duration, reporter } from './progress';
 
 interface Options {
@@ -17,14 +16,17 @@ interface Options {
   checkpointMinutes?: number;
   minutes?: number;
   precision?: TrainOptions['precision'];
+  json?: boolean;
 }
+
+const DESCRIPTION =
+  'Train the experiments of YAML files, in order, after a short test of each. Safe to run again: finished ones are ' +
+  'skipped, a broken-off one goes on from its checkpoint.';
 
 /** `cifar run` */
 export function runCommand(): Command {
   return new Command('run')
-    .description(
-      'Train the experiments of YAML files, in order, after a short test of each. Safe to run again: finished ones are skipped, a broken-off one goes on from its checkpoint.',
-    )
+    .description(DESCRIPTION)
     .argument('<files...>', 'experiment files')
     .option('--checkpoints <folder>', 'where checkpoints are kept (default: records/checkpoints)')
     .option('--records <folder>', 'where the records of finished runs go (default: records)')
@@ -33,96 +35,42 @@ export function runCommand(): Command {
     .addOption(new Option('--precision <name>', "in place of the experiments'").choices(PRECISIONS))
     .addOption(dataOption())
     .addOption(backendOption())
+    .addOption(jsonOption())
     .action(runFiles);
 }
 
 async function runFiles(files: string[], options: Options): Promise<void> {
+  const { checkpoints, records, precision, minutes, checkpointMinutes } = options;
   const experiments = files.flatMap(readExperiments);
-  requireOwnNames(experiments);
   const data = await loadCifar10({ folder: options.data });
   const backend = await startBackend(options.backend);
-  const summary: string[] = [];
-  let failed = false;
-  await untilInterrupted(async interrupt => {
-    const limit = options.minutes === undefined ? [] : [AbortSignal.timeout(options.minutes * 60_000)];
-    const signal = AbortSignal.any([interrupt, ...limit]);
-    const broken = await testAll(experiments, signal, experiment => errorTest(experiment, data, signal));
-    for (const experiment of experiments) {
-      const { name } = experiment;
-      const problem = broken.get(experiment);
-      if (problem !== undefined || signal.aborted) {
-        failed ||= problem !== undefined;
-        summary.push(`${name}: ${problem !== undefined ? `failed: ${problem}` : 'not begun'}`);
-        continue;
-      }
-      const report = reporter();
-      console.error(`${name}: ${experiment.model}, ${experiment.file}`);
-      try {
-        const { checkpoints, records, checkpointMinutes, precision } = options;
-        const everySeconds = checkpointMinutes === undefined ? undefined : checkpointMinutes * 60;
-        const callbacks = {
-          onProgress: report.onProgress,
-          onValidation: report.onValidation,
-          onWarning: report.onWarning,
-        };
-        const places = { checkpoints, records, everySeconds, precision };
-        const outcome = await runExperiment(experiment, { data, backend, signal, ...places, ...callbacks });
-        summary.push(`${name}: ${describe(outcome)}`);
-      } catch (error) {
-        failed = true;
-        summary.push(`${name}: failed: ${messageOf(error)}`);
-      } finally {
-        report.stop();
-      }
-    }
-  });
-  console.log(summary.join('\n'));
-  if (failed) process.exitCode = 1;
+  const endings = await untilInterrupted(signal =>
+    runExperiments(experiments, {
+      ...{ data, backend, signal, checkpoints, records, precision, minutes },
+      everySeconds: checkpointMinutes === undefined ? undefined : checkpointMinutes * 60,
+      onMessage: message => console.error(message),
+      reporter: () => reporter(),
+    }),
+  );
+  if (options.json) console.log(JSON.stringify(endings));
+  else for (const ending of endings) console.log(`${ending.name}: ${describe(ending)}`);
+  if (endings.some(({ status }) => status === 'failed')) process.exitCode = 1;
+  else if (endings.some(({ status }) => status === 'interrupted')) process.exitCode = 130;
 }
 
-/** Tries every experiment for a few steps, so that a slip in the last is found before the first has run for hours. */
-async function testAll(
-  experiments: readonly Experiment[],
-  signal: AbortSignal,
-  test: (experiment: Experiment) => Promise<void>,
-): Promise<Map<Experiment, string>> {
-  const broken = new Map<Experiment, string>();
-  for (const experiment of experiments) {
-    if (experiment.skipErrorTest || signal.aborted) continue;
-    try {
-      await test(experiment);
-      console.error(`error test of ${experiment.name}: passed`);
-    } catch (error) {
-      broken.set(experiment, messageOf(error));
-      console.error(`error test of ${experiment.name}: ${messageOf(error)}`);
+function describe(ending: Ending): string {
+  switch (ending.status) {
+    case 'failed':
+      return `failed: ${ending.reason}`;
+    case 'not begun':
+      return 'not begun';
+    case 'interrupted':
+      return `stopped at step ${ending.result.step} of ${ending.result.steps}; the same command goes on from there`;
+    default: {
+      const { finalTestError, bestTestError, seconds } = ending.record;
+      const best = bestTestError === undefined ? '' : ` (best on test ${bestTestError.toFixed(2)} %)`;
+      const number = `test error ${finalTestError.toFixed(2)} %${best}`;
+      return ending.status === 'skipped' ? `finished before, ${number}` : `${number} in ${duration(seconds)}`;
     }
   }
-  return broken;
-}
-
-function requireOwnNames(experiments: readonly Experiment[]): void {
-  const seen = new Map<string, string>();
-  for (const { name, file } of experiments) {
-    const other = seen.get(name);
-    if (other !== undefined)
-      throw new UserError(
-        `run_name '${name}' stands in '${other}' and in '${file}'; each run needs its own.`,
-      );
-    seen.set(name, file);
-  }
-}
-
-/** The one line of a mistake that can be mended; the whole trace of a defect. */
-function messageOf(error: unknown): string {
-  if (error instanceof UserError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-function describe(outcome: RunOutcome): string {
-  if (outcome.status === 'interrupted')
-    return `stopped at step ${outcome.result.step} of ${outcome.result.steps}; the same command goes on from there`;
-  const { finalTestError, bestTestError, seconds } = outcome.record;
-  const best = bestTestError === undefined ? '' : ` (best on test ${bestTestError.toFixed(2)} %)`;
-  const number = `test error ${finalTestError.toFixed(2)} %${best}`;
-  return outcome.status === 'skipped' ? `finished before, ${number}` : `${number} in ${duration(seconds)}`;
 }

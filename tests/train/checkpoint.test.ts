@@ -1,0 +1,91 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { UserError } from '../../src/errors';
+import { type Checkpoint, CheckpointFolder, requireSameRun } from '../../src/train/checkpoint';
+
+const checkpoint = (step: number): Checkpoint => ({
+  state: {
+    ...{ step, startedAt: '2020-01-01T00:00:00.000Z', seconds: 1.5, metered: 2 },
+    curve: [{ step: 1, error: 90, loss: 2.5 }],
+    trainCurve: [],
+    settings: { seed: 1, ema: null },
+  },
+  arrays: new Map([
+    ['weights/a', { shape: [2, 2], data: Float32Array.of(1, 2, 3, step) }],
+    ['meter', { shape: [3], data: Float32Array.of(0, 0, 0) }],
+  ]),
+});
+
+let root: string;
+let folder: CheckpointFolder;
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar-checkpoint-'));
+  folder = new CheckpointFolder(root);
+});
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+const warnings: string[] = [];
+const load = () => {
+  warnings.length = 0;
+  return folder.load(message => warnings.push(message));
+};
+
+test('what is saved is what is loaded; the one before is kept', () => {
+  expect(load()).toBeUndefined();
+  folder.save(checkpoint(1));
+  folder.save(checkpoint(2));
+  expect(load()).toEqual(checkpoint(2));
+  expect(warnings).toEqual([]);
+  fs.rmSync(folder.current);
+  expect(load()).toEqual(checkpoint(1));
+});
+
+test('whatever byte is flipped, the checkpoint before is taken, and said so', () => {
+  folder.save(checkpoint(1));
+  folder.save(checkpoint(2));
+  const whole = fs.readFileSync(folder.current);
+  let flips = 0;
+  for (let at = 0; at < whole.length; at += 7) {
+    const bytes = Buffer.from(whole);
+    bytes[at] ^= 4;
+    fs.writeFileSync(folder.current, bytes);
+    const found = load()!;
+    if (found.state.step === 2)
+      expect(found).toEqual(checkpoint(2)); // padding, say
+    else {
+      flips++;
+      expect(found).toEqual(checkpoint(1));
+      expect(warnings[0]).toContain('Going on from the one before it, step 1');
+    }
+  }
+  expect(flips).toBeGreaterThan(50);
+});
+
+test("a checkpoint that is cut off is passed over and does not take the good one's place", () => {
+  folder.save(checkpoint(1));
+  folder.save(checkpoint(2));
+  fs.truncateSync(folder.current, 300);
+  expect(load()!.state.step).toBe(1);
+  folder.save(checkpoint(3));
+  expect(load()!.state.step).toBe(3);
+});
+
+test('nothing begins anew in silence when all checkpoints are damaged', () => {
+  folder.save(checkpoint(1));
+  fs.writeFileSync(folder.current, 'no checkpoint');
+  expect(load).toThrow(UserError);
+  expect(load).toThrow(/delete them to begin anew/);
+});
+
+test('what killed processes left behind is cleared away', () => {
+  fs.writeFileSync(path.join(root, 'checkpoint.safetensors.123.partial'), 'x');
+  folder = new CheckpointFolder(root);
+  expect(fs.readdirSync(root)).toEqual([]);
+});
+
+test('a checkpoint of another run is refused, naming what differs', () => {
+  expect(() => requireSameRun('f', { seed: 1, ema: null }, { seed: 1, ema: null })).not.toThrow();
+  expect(() => requireSameRun('f', { seed: 1 }, { seed: 2 })).toThrow('whose seed is 1, not 2');
+  expect(() => requireSameRun('f', { seed: 1 }, { seed: 1, ema: 0.9 })).toThrow('ema is not set, not 0.9');
+});

@@ -1,0 +1,172 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { UserError } from '../../src/errors';
+import { MODELS } from '../../src/models';
+import { parseExperiments, readExperiments } from '../../src/train';
+import { totalSteps } from '../../src/train/schedule';
+
+/** experiments.yaml of the Python project, as it stands there, and its README's first example. */
+const SEED = `module: 'Models.Resnets'
+model: 'cifar_resnet110'
+model_parameters:
+    block_type: 'original'
+    shortcut_type: 'A'
+train_parameters:
+    logdir: 'logs'
+    run_name: 'my_cifar_resnet110'
+    log_interval: 200
+    val_interval: 2000
+---
+module: 'Models.Resnets'
+model: 'cifar_resnet164'
+model_parameters:
+    block_type: 'bootleneck'
+    shortcut_type: 'B'
+train_parameters:
+    logdir: 'logs'
+    run_name: 'my_cifar_resnet164'
+    log_interval: 200
+    val_interval: 2000
+---
+module: 'Models.Resnets'
+model: 'WRN_40_4'
+model_parameters: {}
+train_parameters:
+    logdir: 'logs'
+    run_name: 'my_WRN_40_4'
+    log_interval: 400
+    val_interval: 4000
+    lr_values: [0.1, 0.02, 0.004, 0.0008]
+    lr_boundaries: [24000, 48000, 64000, 80000]
+    nesterov: True
+---
+module: 'Models.Resnets'      # .py file with models (required)
+model: 'cifar_resnet110'      # function that creates model (required)
+model_parameters:
+    shortcut_mode: 'A'        # A or B as in Deep Residual Learning for Image Recognition
+    block_type: 'original'    # original for Resnet v1, preactivated for Resnet v2
+train_parameters:
+    logdir: 'logs'            # folder for tensorboard (required)
+    run_name: 'resnet110_v1'  # name of the run in tensorboard (required)
+    log_interval: 400         # how often statistics are printed and saved to tensorboard
+    val_interval: 4000        # how often validation on the test set is done
+skip_error_test: False        # whether to skip a quick run before beginning the actual training
+`;
+
+test("the Python project's files run unchanged", () => {
+  const [v1, bottleneck, wide, readme] = parseExperiments(SEED, 'experiments.yaml');
+  expect(v1).toMatchObject({ name: 'my_cifar_resnet110', model: 'resnet110_v1', skipErrorTest: false });
+  expect(v1.options).toMatchObject({
+    schedule: {
+      type: 'piecewise',
+      values: [0.01, 0.1, 0.01, 0.001],
+      boundaries: [400, 32000, 48000, 64000],
+    },
+    ...{ batchSize: 128, momentum: 0.9, nesterov: false, logInterval: 200, validationInterval: 2000 },
+    weightDecay: 2e-4, // its l2_reg of 1e-4, without the ½ of the papers
+    logDir: path.join('logs', 'my_cifar_resnet110'),
+  });
+  expect(bottleneck.model).toBe('resnet164');
+  expect(wide.model).toBe('wrn_40_4');
+  expect(wide.options).toMatchObject({ nesterov: true, weightDecay: 5e-4, logInterval: 400 });
+  expect(totalSteps(wide.options.schedule)).toBe(80000);
+  expect(readme.model).toBe('resnet110_v1');
+});
+
+const minimal = (train: string, more = ''): string => `module: Models.Resnets
+model: cifar_resnet20
+model_parameters:
+  shortcut_type: A
+train_parameters:
+  logdir: logs
+  run_name: x
+  ${train}
+${more}`;
+
+test.each([
+  [
+    'an unknown key',
+    minimal('log_intervall: 5'),
+    'f.yaml:8: train_parameters.log_intervall: there is no such key',
+  ],
+  ['a wrong type', minimal('nesterov: maybe'), 'f.yaml:8: train_parameters.nesterov'],
+  [
+    'boundaries that do not match',
+    minimal('lr_boundaries: [1, 2]'),
+    'f.yaml:8: train_parameters.lr_boundaries: 2 boundaries',
+  ],
+  [
+    'values that do not match',
+    minimal('lr_values: [0.1]'),
+    'f.yaml:8: train_parameters.lr_values: 4 boundaries (the default)',
+  ],
+  [
+    'falling boundaries',
+    minimal('lr_boundaries: [400, 300, 500, 600]'),
+    'f.yaml:8: Schedule: boundaries[1] is 300',
+  ],
+  ['an unknown model', minimal('').replace('resnet20', 'resnet21'), "f.yaml:2: model is 'cifar_resnet21'"],
+  ['an unknown module', minimal('').replace('Resnets', 'Resnet'), 'f.yaml:1: module'],
+  [
+    'a model parameter',
+    minimal('').replace('shortcut_type', 'shortcut'),
+    'f.yaml:4: model_parameters has no option',
+  ],
+  ['a bad shortcut', minimal('').replace('type: A', 'type: C'), 'f.yaml:4: model_parameters.shortcut_type'],
+  ['a missing key', minimal('').replace('  run_name: x\n', ''), 'f.yaml:5: train_parameters.run_name'],
+  ['broken YAML', minimal('lr_values: [0.1'), 'f.yaml:'],
+  [
+    'a schedule without length',
+    minimal('schedule: { type: linear, peak: 1 }'),
+    'f.yaml:8: train_parameters.schedule: give steps or epochs',
+  ],
+  [
+    'two schedules',
+    minimal('schedule: { type: linear, peak: 1, steps: 5 }', '  lr_values: [1, 1, 1, 1]'),
+    'exclude each other',
+  ],
+  ['a key given twice', minimal('run_name: y'), 'f.yaml:8: '],
+  ['a second document', `${SEED}---\n${minimal('seed: -1')}`, 'f.yaml:54: train_parameters.seed'],
+  ['a name given twice', `${minimal('')}---\n${minimal('')}`, "f.yaml:16: run_name 'x' was given above"],
+  [
+    'weight decay and l2',
+    minimal('weight_decay: 1').replace('shortcut_type: A', 'l2_reg: 1'),
+    'say the same',
+  ],
+  ['a name that leaves the folder', minimal('').replace('run_name: x', 'run_name: ../x'), 'f.yaml:7: '],
+])('%s is named with file and line', (_what, text, message) => {
+  expect(() => parseExperiments(text, 'f.yaml')).toThrow(UserError);
+  expect(() => parseExperiments(text, 'f.yaml')).toThrow(message);
+});
+
+test('epochs become steps, those of the training images that are left', () => {
+  const text = minimal('schedule: { type: cosine, peak: 0.1, epochs: 10, warmup_epochs: 1 }');
+  expect(parseExperiments(text, 'f')[0].options.schedule).toMatchObject({ steps: 3906, warmupSteps: 391 });
+  const held = minimal(
+    'holdout: 5000',
+    '  schedule: { type: one_cycle, peak: 0.1, epochs: 10, rise_share: 0.3 }',
+  );
+  const [experiment] = parseExperiments(held, 'f');
+  expect(experiment.options.schedule).toMatchObject({ steps: 3516, riseShare: 0.3 });
+  expect(experiment.holdout).toBe(5000);
+});
+
+const folder = path.join(__dirname, '../../experiments');
+const files = fs.readdirSync(folder).filter(file => file.endsWith('.yaml') && file !== 'queue.yaml');
+
+test("every model of the table has its paper's recipe and one of today", () => {
+  const experiments = files.flatMap(file => readExperiments(path.join(folder, file)));
+  const of = (...recipes: string[]) =>
+    experiments.filter(({ recipe }) => recipes.includes(recipe ?? '')).map(({ model }) => model);
+  const all = MODELS.map(({ name }) => name).sort();
+  expect(of('paper', 'seed').sort()).toEqual(all);
+  expect(of('modern').sort()).toEqual(all);
+  const names = experiments.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test.each(files)('%s begins with the command that runs it', file => {
+  expect(fs.readFileSync(path.join(folder, file), 'utf8')).toMatch(
+    new RegExp(`^# npm run -s cifar -- run experiments/${file}\n`),
+  );
+});

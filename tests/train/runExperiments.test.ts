@@ -1,0 +1,121 @@
+/** Real runs of real models on a few made-up images. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { selectBackend } from '../../src/backends';
+import { type Experiment, parseExperiments } from '../../src/train';
+import { readRecord } from '../../src/train/record';
+import { type Reporter, runExperiments } from '../../src/train/runExperiments';
+import { madeUpData } from './killable';
+
+let folder: string;
+beforeEach(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar-experiments-'))));
+afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const experiment = (name: string, more = '', train = ''): string => `module: Models.Resnets
+model: cifar_resnet20
+${more}
+train_parameters:
+  logdir: ${path.join(folder, 'logs')}
+  run_name: ${name}
+  batch_size: 8
+  lr_values: [0.01, 0.001]
+  lr_boundaries: [3, 6]
+  log_interval: 2
+  val_interval: 4
+  ${train}
+`;
+
+/** Two good ones around one whose weights are not there. */
+const file = () =>
+  [
+    experiment('first', 'skip_error_test: true', 'seed: 7'),
+    experiment('broken', 'model_parameters: { load_weights: missing.safetensors }'),
+    experiment('last', '', 'holdout: 20'),
+  ].join('---\n');
+
+async function run(
+  reporter: Partial<Reporter> = {},
+  signal?: AbortSignal,
+  what: string | Experiment[] = file(),
+) {
+  const messages: string[] = [];
+  const backend = await selectBackend();
+  const endings = await runExperiments(
+    typeof what === 'string' ? parseExperiments(what, 'three.yaml') : what,
+    {
+      ...{ data: madeUpData(), backend, signal },
+      checkpoints: path.join(folder, 'checkpoints'),
+      records: path.join(folder, 'records'),
+      onMessage: message => messages.push(message),
+      reporter: () => ({
+        ...{ onProgress: () => undefined, onValidation: () => undefined, stop: () => undefined },
+        onWarning: message => messages.push(message),
+        ...reporter,
+      }),
+    },
+  );
+  return { messages, endings };
+}
+
+test('tested, trained in order, a failing one passed over; broken off, resumed, and skipped when run again', async () => {
+  // The first is interrupted after its second step.
+  const stop = new AbortController();
+  const onProgress: Reporter['onProgress'] = ({ step }) => step === 2 && stop.abort();
+  const first = await run({ onProgress }, stop.signal);
+  expect(first.messages).toEqual([
+    expect.stringMatching(/^error test of broken: There is no file 'missing.safetensors'/),
+    'error test of last: passed',
+    'first: resnet20_v1, three.yaml',
+  ]);
+  expect(first.endings).toMatchObject([
+    { name: 'first', status: 'interrupted', result: { step: 2, steps: 6 } },
+    { name: 'broken', status: 'failed', reason: expect.stringContaining('missing.safetensors') },
+    { name: 'last', status: 'not begun' },
+  ]);
+
+  const steps: number[] = [];
+  const second = await run({ onProgress: ({ step }) => void steps.push(step) });
+  expect(steps).toEqual([4, 6, 2, 4, 6]); // the first goes on from its second step
+  expect(second.endings.map(({ status }) => status)).toEqual(['finished', 'failed', 'finished']);
+
+  const record = readRecord(path.join(folder, 'records'), 'first')!;
+  expect(record).toMatchObject({
+    ...{ name: 'first', model: 'resnet20_v1', parameters: 269_722, steps: 6, seed: 7, precision: 'float32' },
+    validatedOn: 'test set',
+    config: { model: 'cifar_resnet20', train_parameters: { run_name: 'first' } },
+  });
+  expect(record.curve.map(({ step }) => step)).toEqual([2, 4, 6]);
+  expect(record.curve.map(({ learningRate }) => learningRate)).toEqual([0.01, 0.001, 0.001]);
+  expect(record.curve[2].testError).toBe(record.finalTestError);
+  expect(record.bestTestError).toBe(Math.min(record.curve[1].testError!, record.curve[2].testError!));
+  expect(fs.existsSync(path.join(folder, 'checkpoints', 'first', 'final.safetensors'))).toBe(true);
+
+  // Chosen on held-out images, the best is no number of the test set.
+  const held = readRecord(path.join(folder, 'records'), 'last')!;
+  expect(held.validatedOn).toBe('held-out training images');
+  expect(held.bestTestError).toBeUndefined();
+  expect(held.finalTestError).toBeGreaterThanOrEqual(0);
+
+  const third = await run();
+  expect(third.endings.map(({ status }) => status)).toEqual(['skipped', 'failed', 'skipped']);
+});
+
+test('a record of another configuration is not passed off as this one', async () => {
+  fs.mkdirSync(path.join(folder, 'records'));
+  fs.writeFileSync(path.join(folder, 'records', 'first.json'), '{"finalTestError": 1, "config": {}}');
+  const { endings } = await run({}, undefined, experiment('first', 'skip_error_test: true'));
+  expect(endings).toMatchObject([
+    { status: 'failed', reason: expect.stringContaining('is the record of another configuration') },
+  ]);
+});
+
+test('one run_name in two files is refused before anything is trained', async () => {
+  const twice = [
+    ...parseExperiments(experiment('a'), 'one.yaml'),
+    ...parseExperiments(experiment('a'), 'two.yaml'),
+  ];
+  await expect(run({}, undefined, twice)).rejects.toThrow(
+    "run_name 'a' stands in 'one.yaml' and in 'two.yaml'",
+  );
+});
