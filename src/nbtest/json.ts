@@ -157,21 +157,44 @@ class Parser {
   }
 }
 
-/** Writes JSON as Python's `json.dumps(indent=1, sort_keys=True, ensure_ascii=False)` does: nbformat's layout. */
-export function stringifyJson(value: Json, indent = ''): string {
+/** How JSON text is laid out. */
+export interface JsonLayout {
+  /** One step of indentation; null: everything on one line. */
+  indent: string | null;
+  /** Keys in order of their code points; otherwise as the objects have them. */
+  sortKeys: boolean;
+  /** Write what is not ASCII as escapes. */
+  ascii: boolean;
+}
+
+/** Python's `json.dumps(indent=1, sort_keys=True, ensure_ascii=False)`: the layout of nbformat. */
+export const nbformatLayout: JsonLayout = { indent: ' ', sortKeys: true, ascii: false };
+
+/** Writes JSON. */
+export function stringifyJson(value: Json, layout: JsonLayout = nbformatLayout, outer = ''): string {
   if (value instanceof ExactNumber) return value.text;
-  const inner = `${indent} `;
+  const inner = outer + (layout.indent ?? '');
+  const list = (open: string, items: string[], close: string): string => {
+    if (items.length === 0) return open + close;
+    if (layout.indent === null) return open + items.join(', ') + close;
+    return `${open}\n${items.map(item => inner + item).join(',\n')}\n${outer}${close}`;
+  };
   if (Array.isArray(value)) {
-    if (value.length === 0) return '[]';
-    return `[\n${value.map(item => inner + stringifyJson(item, inner)).join(',\n')}\n${indent}]`;
+    const items = value.map(item => stringifyJson(item, layout, inner));
+    return list('[', items, ']');
   }
   if (isObject(value)) {
-    const keys = Object.keys(value)
-      .filter(key => value[key] !== undefined)
-      .sort();
-    if (keys.length === 0) return '{}';
-    const lines = keys.map(key => `${inner}${JSON.stringify(key)}: ${stringifyJson(value[key], inner)}`);
-    return `{\n${lines.join(',\n')}\n${indent}}`;
+    const keys = Object.keys(value).filter(key => value[key] !== undefined);
+    if (layout.sortKeys) keys.sort();
+    const items = keys.map(
+      key => `${stringifyJson(key, layout)}: ${stringifyJson(value[key], layout, inner)}`,
+    );
+    return list('{', items, '}');
   }
-  return JSON.stringify(value);
+  const text = JSON.stringify(value);
+  return layout.ascii ? text.replace(/[\u0080-\uffff]/g, escaped) : text;
+}
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -42,8 +42,8 @@ export interface ExecuteHooks {
   onCellStart?(cell: CellResult): void | Promise<void>;
   /** May set `failure` and `status` (used for comparing outputs); called for every cell, also those not run. */
   onCellEnd?(cell: CellResult): void | Promise<void>;
-  /** Leave out what comes after this cell; by default all cells run. */
-  lastIndex?: number;
+  /** Leaves out what comes after the last cell that this holds for; by default all cells run. */
+  until?(cell: CellResult): boolean;
   signal?: AbortSignal;
 }
 
@@ -78,7 +78,7 @@ export async function executeNotebook(
     if (!(error instanceof NbtestError)) throw error;
     failure = { code: error.code, message: error.message, trace: '' };
     for (const result of cells) {
-      if (result.status === 'not-run') result.reason ??= 'the kernel did not start';
+      if (result.status === 'not-run') result.reason ??= 'the notebook failed before its first cell';
     }
   } finally {
     await session?.close();
@@ -96,9 +96,10 @@ async function runCells(
   saver: Saver,
 ): Promise<void> {
   let stopped: string | undefined;
+  const last = hooks.until ? (cells.filter(hooks.until).at(-1)?.index ?? -1) : Infinity;
   for (const result of cells) {
     const skip = skipReason(result.cell, settings);
-    if (result.index > (hooks.lastIndex ?? Infinity)) {
+    if (result.index > last) {
       Object.assign(result, { status: 'skipped', reason: 'not selected' });
     } else if (skip) {
       Object.assign(result, { status: 'skipped', reason: skip });
@@ -115,11 +116,9 @@ async function runCells(
       saver.save();
     }
     await hooks.onCellEnd?.(result);
-    if (result.status !== 'failed' || stopped) continue;
-    const fatal = session.failure !== undefined || result.failure?.code === 'aborted';
-    const notebookTimeout =
-      result.failure?.code === 'timeout' && result.failure.message.startsWith('The notebook');
-    if (fatal || notebookTimeout || (!settings.allowErrors && result.failure?.code !== 'output')) {
+    const { failure } = result;
+    if (!failure || stopped) continue;
+    if (failure.fatal || (!settings.allowErrors && failure.code !== 'output')) {
       stopped = `cell ${result.index + 1} failed`;
     }
   }

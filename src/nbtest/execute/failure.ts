@@ -8,8 +8,12 @@ export interface CellFailure {
   message: string;
   /** The kernel's trace, without colours; empty if there is none. */
   trace: string;
+  /** More to show as it is, such as a diff. */
+  detail?: string;
   /** Line in the cell (1-based), where it is known. */
   line?: number;
+  /** No later cell can be run: the kernel is gone, or the notebook's time is up. */
+  fatal?: boolean;
 }
 
 /** Removes terminal colours and cursor movements. */
@@ -111,7 +115,9 @@ function lineLike(emitted: string, source: readonly string[]): number | undefine
  * `place` names notebook and cell, as in `notebooks/a.ipynb, cell 3 (In [2])`.
  */
 export function failureReport(place: string, cell: CodeCell, failure: CellFailure): string {
-  const parts = [`${failure.message}\n  in ${place}`, numbered(cell.source, failure.line)];
+  const parts = [`${failure.message}\n  in ${place}`];
+  if (failure.detail !== undefined) parts.push(failure.detail);
+  else parts.push(numbered(cell.source, failure.line));
   if (failure.trace) parts.push(`The kernel's trace:\n${bar(limitLines(failure.trace, 60))}`);
   return parts.join('\n\n');
 }

@@ -1,12 +1,13 @@
 import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NbtestError } from '../errors';
-import { Kernel, within } from '../kernel/kernel';
+import { type ExecuteRequest, Kernel, within } from '../kernel/kernel';
 import { findKernel } from '../kernel/kernelspec';
-import { isObject } from '../json';
+import { isObject, type JsonObject } from '../json';
 import { type CodeCell, type ErrorOutput, type Notebook, tagsOf } from '../notebook/types';
 import { type CellFailure, errorFromStderr, failureOf } from './failure';
 import { type ExecuteOptions, cellTimeout } from './options';
-import { type CellOutputs, OutputRecorder } from './outputs';
+import { type CellOutputs, type OutputLimit, OutputRecorder } from './outputs';
 
 /** A notebook with its running kernel: the part that executes single cells. */
 export class Session {
@@ -76,60 +77,61 @@ export class Session {
     signal?: AbortSignal,
   ): Promise<CellFailure | undefined> {
     let stop: (failure: CellFailure) => void = () => undefined;
-    const stopped = new Promise<CellFailure>(resolve => (stop = resolve));
-    const { lines, characters } = this.options.outputLimit;
-    const execution = this.kernel.execute(cell.source, {
+    const stopped = new Promise<{ failure: CellFailure }>(done => (stop = failure => done({ failure })));
+    const request: ExecuteRequest = {
       stopOnError: !tagsOf(cell).includes('raises-exception'),
       onOutput: message => {
         outputs.record(message);
         onOutput?.();
-        if (outputs.flooded) {
-          const size = `more than ${lines} lines or ${characters} characters`;
-          stop({
-            code: 'flood',
-            message: `The cell put out ${size}: print less, or raise the output limit`,
-            trace: '',
-          });
-        }
+        if (outputs.flooded) stop(floodFailure(this.options.outputLimit));
       },
-      onInput: prompt =>
-        stop({
-          code: 'stdin',
-          message: `The cell asked for keyboard input (${JSON.stringify(prompt)}), and nobody is there to give it`,
-          trace: '',
-        }),
-    });
-    const limit = cellTimeout(cell, this.options);
-    const left = Math.max(0, this.notebookDeadline - Date.now());
-    const own = limit > 0 ? limit * 1000 : Infinity;
-    const timer = Number.isFinite(Math.min(own, left))
-      ? setTimeout(
-          () =>
-            stop(
-              timeoutFailure(
-                own <= left ? `The cell` : 'The notebook',
-                own <= left ? limit : this.options.timeout,
-              ),
-            ),
-          Math.min(own, left),
-        )
-      : undefined;
-    const abort = (): void => stop({ code: 'aborted', message: 'The run was aborted', trace: '' });
+      onInput: prompt => stop(inputFailure(prompt)),
+    };
+    const abort = (): void =>
+      stop({ code: 'aborted', message: 'The run was aborted', trace: '', fatal: true });
     signal?.addEventListener('abort', abort, { once: true });
     if (signal?.aborted) abort();
+    const timer = this.startTimer(cell, stop);
+    const done = this.reply(cell, request);
     try {
-      const outcome = await Promise.race([execution.done, stopped.then(failure => ({ failure }))]);
-      if ('failure' in outcome && isFailure(outcome.failure))
-        return await this.stopCell(outcome.failure, execution.done);
-      return await this.judge(cell, outputs, outcome as Record<string, unknown>);
+      const outcome = await Promise.race([done, stopped]);
+      if ('failure' in outcome) return await this.stopCell(outcome.failure, done);
+      return await this.judge(cell, outputs, outcome.reply);
     } catch (error) {
       if (!(error instanceof NbtestError)) throw error;
       const message = error.message.replace(/^the kernel/, 'The kernel');
-      return (this.ended = { code: error.code, message, trace: '' });
+      return (this.ended = { code: error.code, message, trace: '', fatal: true });
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     }
+  }
+
+  // After an error a kernel may refuse what follows for a moment (tslab for 200 ms): the refused cell did not run.
+  private async reply(cell: CodeCell, request: ExecuteRequest): Promise<{ reply: JsonObject }> {
+    for (let attempt = 1; ; attempt++) {
+      const reply = await this.kernel.execute(cell.source, request).done;
+      const refused = reply.status === 'abort' || reply.status === 'aborted';
+      if (!refused || attempt === 20) return { reply };
+      await sleep(100);
+    }
+  }
+
+  private startTimer(cell: CodeCell, stop: (failure: CellFailure) => void): NodeJS.Timeout | undefined {
+    const limit = cellTimeout(cell, this.options);
+    const own = limit > 0 ? limit * 1000 : Infinity;
+    const left = Math.max(0, this.notebookDeadline - Date.now());
+    if (own === Infinity && left === Infinity) return undefined;
+    const failure: CellFailure =
+      own <= left
+        ? { code: 'timeout', message: `The cell ran longer than its limit of ${limit} s`, trace: '' }
+        : {
+            code: 'timeout',
+            message: `The notebook ran longer than its limit of ${this.options.timeout} s`,
+            trace: '',
+            fatal: true,
+          };
+    return setTimeout(() => stop(failure), Math.min(own, left, longestTimer));
   }
 
   // Interrupt, wait, kill.
@@ -145,7 +147,7 @@ export class Session {
       const state = alive ? 'its heartbeat answers' : 'its heartbeat is silent too';
       this.kernel.kill();
       const message = `${failure.message}. The kernel did not react to an interrupt within ${grace} s (${state}) and was killed.`;
-      return (this.ended = { ...failure, message });
+      return (this.ended = { ...failure, message, fatal: true });
     }
     return failure;
   }
@@ -153,11 +155,10 @@ export class Session {
   private async judge(
     cell: CodeCell,
     outputs: CellOutputs,
-    reply: Record<string, unknown>,
+    reply: JsonObject,
   ): Promise<CellFailure | undefined> {
     if (typeof reply.execution_count === 'number') cell.execution_count = reply.execution_count;
-    const silent =
-      this.kernel.kernelInfo.implementation === 'tslab' || this.kernel.kernelInfo.implementation === 'jslab';
+    const silent = ['tslab', 'jslab'].includes(this.kernel.kernelInfo.implementation);
     // Node reports unhandled rejections only after the cell has answered.
     if (silent) await this.kernel.flush(5000);
     const published = cell.outputs.find((output): output is ErrorOutput => output.output_type === 'error');
@@ -181,19 +182,24 @@ function unhandled(cell: CodeCell, outputs: CellOutputs): CellFailure | undefine
   return failureOf({ ...error, evalue }, cell);
 }
 
-function replyError(reply: Record<string, unknown>): ErrorOutput | undefined {
+function replyError(reply: JsonObject): ErrorOutput | undefined {
   if (typeof reply.ename !== 'string') return undefined;
   const traceback = Array.isArray(reply.traceback) ? reply.traceback.map(String) : [];
   return { output_type: 'error', ename: reply.ename, evalue: String(reply.evalue ?? ''), traceback };
 }
 
-function timeoutFailure(what: string, limit: number): CellFailure {
-  return { code: 'timeout', message: `${what} ran longer than its limit of ${limit} s`, trace: '' };
+function floodFailure({ lines, characters }: OutputLimit): CellFailure {
+  const message = `The cell put out more than ${lines} lines or ${characters} characters: print less, or raise the output limit`;
+  return { code: 'flood', message, trace: '' };
 }
 
-function isFailure(value: unknown): value is CellFailure {
-  return typeof value === 'object' && value !== null && 'trace' in value;
+function inputFailure(prompt: string): CellFailure {
+  const message = `The cell asked for keyboard input (${JSON.stringify(prompt)}), and nobody is there to give it`;
+  return { code: 'stdin', message, trace: '' };
 }
+
+/** The longest delay that setTimeout takes, milliseconds. */
+const longestTimer = 2 ** 31 - 1;
 
 /** The kernel that the notebook's metadata names. */
 export function kernelNameOf(notebook: Notebook): string | undefined {

@@ -62,7 +62,7 @@ export class KernelProcess {
       this.child.once('exit', (code, signal) => done({ code, signal }));
     });
     void this.exited.then(exit => (this.exit = exit));
-    this.guard = this.child.pid && posix ? startGuard(this.child.pid) : undefined;
+    this.guard = this.child.pid && posix ? startGuard(this.child.pid, this.marker, folder) : undefined;
     running.add(this);
     watchOurEnd();
   }
@@ -134,30 +134,27 @@ export function exitInWords(exit: Exit): string {
 const running = new Set<KernelProcess>();
 let watching = false;
 
+// A signal that ends this process needs no handler here: the guards see it.
 function watchOurEnd(): void {
   if (watching) return;
   watching = true;
   process.on('exit', () => {
     for (const kernel of running) kernel.kill();
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    const handler = (): void => {
-      for (const kernel of running) kernel.kill();
-      // Ours must not be the reason why the process survives a signal.
-      if (process.listenerCount(signal) === 1) {
-        process.off(signal, handler);
-        process.kill(process.pid, signal);
-      }
-    };
-    process.on(signal, handler);
-  }
 }
 
+const guardScript = `
+if read -r word; then exit 0; fi
+kill -9 -"$1"
+for process in /proc/[0-9]*; do
+  if grep -qs "$2" "$process/environ"; then kill -9 "\${process#/proc/}"; fi
+done
+rm -rf "$3"`;
+
 // A shell that waits on a pipe from us: the pipe closes when we are gone, however that happened.
-function startGuard(group: number): ChildProcess {
-  const script = 'if read -r word; then exit 0; else kill -9 -"$1"; fi';
-  const options = { detached: true, stdio: ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore'] };
-  const guard = spawn('/bin/sh', ['-c', script, 'nbtest-guard', String(group)], options);
+function startGuard(group: number, marker: string, folder: string): ChildProcess {
+  const args = ['-c', guardScript, 'nbtest-guard', String(group), `${markerVariable}=${marker}`, folder];
+  const guard = spawn('/bin/sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   guard.on('error', () => undefined);
   guard.stdin.on('error', () => undefined);
   guard.unref();

@@ -1,28 +1,45 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { NbtestError, messageOf } from '../errors';
 import { type Json, type JsonObject, stringifyJson } from '../json';
+import { splitLines, textLike } from './layout';
 import { isJsonMime } from './read';
 import { type Cell, type MimeBundle, type Notebook, type Output } from './types';
 
 /** The text of a notebook file, byte for byte as Python's nbformat writes it (sorted keys, indent 1, final newline). */
 export function notebookText(notebook: Notebook): string {
-  const json: JsonObject = {
+  return `${stringifyJson(notebookJson(notebook))}\n`;
+}
+
+/**
+ * Writes a notebook file in one step: a reader (or a crash) sees the old file or the new one, never a part.
+ * An existing file keeps its layout, and is left alone if nothing in it changed. Missing folders are made; a link is
+ * followed; the file's mode is kept.
+ */
+export function writeNotebook(path: string, notebook: Notebook): void {
+  const before = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+  const text = before === undefined ? notebookText(notebook) : textLike(before, notebookJson(notebook));
+  if (text !== before) writeAtomically(path, text);
+}
+
+function notebookJson(notebook: Notebook): JsonObject {
+  return {
     nbformat: notebook.nbformat,
     nbformat_minor: notebook.nbformat_minor,
     metadata: notebook.metadata,
     cells: notebook.cells.map(cellJson),
   };
-  return `${stringifyJson(json)}\n`;
-}
-
-/**
- * Writes a notebook file in one step: a reader (or a crash) sees the old file or the new one, never a part.
- * Missing folders are made; a link is followed; the file's mode is kept.
- */
-export function writeNotebook(path: string, notebook: Notebook): void {
-  writeAtomically(path, notebookText(notebook));
 }
 
 /** Writes a text file through a temporary file beside it and a rename. */
@@ -81,12 +98,4 @@ function bundleJson(bundle: MimeBundle): JsonObject {
 
 function isSplit(mime: string): boolean {
   return mime.startsWith('text/') || mime === 'application/javascript' || mime === 'image/svg+xml';
-}
-
-/** Lines with their ends kept, split where Python's str.splitlines does. */
-export function splitLines(text: string): string[] {
-   
-  return text
-    .match(/[^\r\n\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]|$)/g)!
-    .slice(0, -1);
 }
