@@ -1,0 +1,40 @@
+/**
+ * `npm run bundle`: packs what trains the queue on a machine without internet and Node packages; docs/gpu-queue.md says how it is
+ * used. `npm run bundle -- collect FOLDER…` puts what came back in place.
+ */
+import * as path from 'node:path';
+import { Command } from 'commander';
+import { UserError } from '../src/errors';
+import { makeBundle } from './bundle/pack';
+import { collectResults } from './bundle/results';
+
+const root = path.join(__dirname, '..');
+const MB = 1_000_000;
+
+const program = new Command('bundle')
+  .description('Packs program, Node, CIFAR-10 and unfinished runs into parts')
+  .option('--out <folder>', 'where the parts are written (emptied first)', path.join('dist', 'bundle'))
+  .option('--part-mb <number>', 'largest size of a part, in millions of bytes', Number, 60)
+  .option('--no-state', 'leave unfinished runs behind')
+  .action(async (options: { out: string; partMb: number; state: boolean }) => {
+    if (!(options.partMb > 0)) throw new UserError(`--part-mb is ${options.partMb}; give a positive number.`);
+    const partBytes = Math.floor(options.partMb * MB);
+    const { parts, appBytes, dataBytes } = await makeBundle({ ...options, root, partBytes });
+    const size = (bytes: number) => `${(bytes / MB).toFixed(1)} MB`;
+    console.log(`${options.out}: ${parts.length} parts, ${size(appBytes + dataBytes)} (program ${size(appBytes)}, data ${size(dataBytes)})`); // prettier-ignore
+    console.log(`Copy them with unpack.sh and parts.sha256 to one folder there, then: sh unpack.sh`);
+  });
+
+program
+  .command('collect')
+  .description('Puts records, weights and checkpoints that came back in place')
+  .argument('<folders...>', 'folders that hold results.json and results.zip.NNN')
+  .action((folders: string[]) => {
+    for (const file of collectResults(folders, root)) console.log(file);
+  });
+
+program.parseAsync().catch((error: unknown) => {
+  if (!(error instanceof UserError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+});
