@@ -1,7 +1,10 @@
 /** Seeded random numbers for initial weights, drawn on the host into typed arrays. */
 
 // Looked up once: in jest's sandbox each look-up of the global costs more than the arithmetic.
-const { cos, log, PI, sin, sqrt } = Math;
+const cos = Math.cos;
+const log = Math.log;
+const sin = Math.sin;
+const sqrt = Math.sqrt;
 
 /** A source of 32-bit words. */
 export type WordSource = () => number;
@@ -38,7 +41,7 @@ export function hashString(text: string): number {
 export function fillNormal(out: Float32Array, std: number, next: WordSource): void {
   for (let i = 0; i < out.length; i += 2) {
     const radius = std * sqrt(-2 * log((next() + 1) / 4294967296)); // (0, 1]: never log 0
-    const angle = (2 * PI * next()) / 4294967296;
+    const angle = (2 * Math.PI * next()) / 4294967296;
     out[i] = radius * cos(angle);
     if (i + 1 < out.length) out[i + 1] = radius * sin(angle);
   }

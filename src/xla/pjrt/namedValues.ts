@@ -4,7 +4,11 @@ import { addressOf, bytesAt, textAt } from './memory';
 export type NamedValue = string | number | boolean | readonly number[];
 
 /** Type, as PJRT_NamedValue_Type numbers it. */
-const [STRING, INT64, INT64_LIST, FLOAT, BOOL] = [0, 1, 2, 3, 4];
+const STRING = 0;
+const INT64 = 1;
+const INT64_LIST = 2;
+const FLOAT = 3;
+const BOOL = 4;
 /** Bytes of the struct as long as it has been in the API; an array's stride, so it cannot be padded. */
 const SIZE = 56;
 /** Options that are floats even when their value is whole. */
