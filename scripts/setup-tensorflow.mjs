@@ -11,7 +11,7 @@ import { fileURLToPath, URL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compileAddon } from './tensorflow/addon.mjs';
 import { unpackTfjsNode } from './tensorflow/package.mjs';
-import { runProgram, say, SetupError } from './tensorflow/steps.mjs';
+import { runProgram, say, SetupError } from './setup/steps.mjs';
 import { installWheel } from './tensorflow/wheel.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { spawnSync } from 'node:child_process';
 import { pins } from './pins.mjs';
-import { runProgram, say, SetupError } from './steps.mjs';
+import { runProgram, say, SetupError } from '../setup/steps.mjs';
 
 function findCompiler() {
   const candidates = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++'];

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { fileURLToPath, URL } from 'node:url';
 import { pins } from './pins.mjs';
-import { runProgram, say, SetupError } from './steps.mjs';
+import { runProgram, say, SetupError } from '../setup/steps.mjs';
 
 const RUNTIME = fileURLToPath(new URL('./runtime/', import.meta.url));
 

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, URL } from 'node:url';
 import { pins } from './pins.mjs';
-import { runProgram, say, SetupError } from './steps.mjs';
+import { runProgram, say, SetupError } from '../setup/steps.mjs';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/** npm run setup: installs what is missing for npm start and npm test. A second run does nothing, in a second or two. */
+import process from 'node:process';
+import { fileURLToPath, URL } from 'node:url';
+import { installPackages } from './setup/npm.mjs';
+import { installPython } from './setup/python.mjs';
+import { registerKernel } from './setup/jupyter.mjs';
+import { SetupError } from './setup/steps.mjs';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const OLDEST_NODE = 20;
+
+const say = line => console.log(line);
+
+/**
+ * Sets up the npm packages, then .venv. What fails is told in one line each, with the mend.
+ * @returns {{packages: boolean, python: boolean}} what is usable; without `python` there is no JupyterLab and no XLA
+ */
+export function setUp(root = ROOT) {
+  const attempt = what => {
+    try {
+      what();
+      return true;
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error;
+      console.error(`set-up: ${error.message}.`);
+      return false;
+    }
+  };
+  const packages = attempt(() => {
+    const version = process.versions.node;
+    if (Number.parseInt(version, 10) < OLDEST_NODE)
+      throw new SetupError(`Node.js ${version} is too old: install Node.js ${OLDEST_NODE} or newer`);
+    installPackages(root, say);
+  });
+  const python =
+    packages &&
+    attempt(() => {
+      const warning = installPython(root, say);
+      registerKernel(root);
+      if (warning) console.error(`set-up: ${warning}.`);
+    });
+  return { packages, python };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { packages, python } = setUp();
+  if (packages && python) say('set-up: everything is there.');
+  else process.exitCode = 1;
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runProgram, SetupError } from './steps.mjs';
+
+const OFFLINE = /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ERR_SOCKET_TIMEOUT/;
+
+/** Path → version of the packages that a lock file asks for on every platform. */
+function versions(file) {
+  const { packages } = JSON.parse(readFileSync(file, 'utf8'));
+  const needed = Object.entries(packages).filter(([path, { optional }]) => path !== '' && !optional);
+  return new Map(needed.map(([path, { version }]) => [path, version]));
+}
+
+function upToDate(root) {
+  try {
+    const installed = versions(join(root, 'node_modules', '.package-lock.json'));
+    return [...versions(join(root, 'package-lock.json'))].every(
+      ([path, version]) => installed.get(path) === version,
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Installs the npm packages of the lock file where they are missing or of another version. */
+export function installPackages(root, say) {
+  if (upToDate(root)) return;
+  say('npm packages: installing …');
+  // npm itself runs this script most of the time; its own program is then known.
+  const npm = process.env.npm_execpath;
+  const [program, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  runProgram(program, [...first, 'ci', '--no-audit', '--no-fund'], {
+    cwd: root,
+    what: 'npm ci',
+    mend: output =>
+      OFFLINE.test(output)
+        ? 'the npm registry cannot be reached: connect to the network (or set npm’s registry or proxy) and start again'
+        : undefined,
+  });
+  if (!upToDate(root)) throw new SetupError('npm ci left packages out: remove node_modules and start again');
+}
