@@ -14,7 +14,6 @@ interface Options {
   model: string;
   preset: Preset;
   seed?: number;
-  batchSize?: number;
   stopAfter?: number;
   precision?: TrainOptions['precision'];
   checkpoints?: string;
@@ -36,7 +35,6 @@ export function trainCommand(): Command {
         .default('laptop'),
     )
     .option('--seed <n>', 'fixes initial weights, order and augmentation', whole(0))
-    .option('--batch-size <n>', 'images a step', whole(1))
     .option('--stop-after <steps>', 'end the run earlier than the recipe does', whole(1))
     .addOption(new Option('--precision <name>', 'of products (back end xla)').choices(PRECISIONS))
     .option('--checkpoints <folder>', 'save the run here, and go on from what is saved here')
@@ -55,7 +53,7 @@ async function trainModel(options: Options): Promise<void> {
   const { device } = await startBackend(options.backend);
   const parts = splitData(data, experiment.holdout);
   const given = withoutUndefined({
-    ...{ seed: options.seed, batchSize: options.batchSize, stopAfter: options.stopAfter },
+    ...{ seed: options.seed, stopAfter: options.stopAfter },
     precision: options.precision,
   });
   const { checkpoints: folder, checkpointMinutes } = options;

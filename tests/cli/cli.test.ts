@@ -1,0 +1,111 @@
+/** The command line as a person calls it: a process of its own, what it prints, how it ends. */
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { MODELS } from '../../src/models';
+import { CheckpointFolder } from '../../src/train/checkpoint';
+
+const root = path.join(__dirname, '../..');
+
+interface Ended {
+  stdout: string;
+  stderr: string;
+  code: number | null;
+}
+
+/** `cifar ARGUMENTS`; `onText` sees what is written on stderr while it runs. */
+function cifar(args: string[], onText?: (text: string, interrupt: () => void) => void): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], { cwd: root });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    onText?.(stderr, () => child.kill('SIGINT'));
+  });
+  return new Promise(resolve => child.on('close', code => resolve({ stdout, stderr, code })));
+}
+
+let folder: string;
+beforeAll(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar-cli-'))));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+test('models: every model with paper, parameters and multiply-adds', async () => {
+  const { stdout, code } = await cifar(['models', '--json']);
+  const rows = JSON.parse(stdout) as Record<string, unknown>[];
+  expect(code).toBe(0);
+  expect(rows.map(({ name }) => name)).toEqual(MODELS.map(({ name }) => name));
+  expect(rows.find(({ name }) => name === 'resnet20_v1')).toMatchObject({
+    paper: { title: 'Deep Residual Learning for Image Recognition', year: 2016 },
+    parameters: 269_722,
+    multiplyAdds: 40_551_040,
+    paperTestError: 8.75,
+  });
+});
+
+test('devices: every back end, and why one that is missing is', async () => {
+  const { stdout, code } = await cifar(['devices', '--json']);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual(
+    expect.arrayContaining([expect.objectContaining({ name: 'cpu', available: true })]),
+  );
+});
+
+test('help tells of every command', async () => {
+  const { stdout, code } = await cifar(['--help']);
+  expect(code).toBe(0);
+  for (const command of ['devices', 'models', 'train', 'run', 'evaluate'])
+    expect(stdout).toContain(`  ${command} `);
+});
+
+test.each([
+  [['train', '--model', 'resnet21'], /^There is no model 'resnet21'; give one of vgg11, /],
+  [
+    ['evaluate', '--model', 'vgg11'],
+    /^A model without weights knows nothing: give --pretrained or --weights FILE\.\n$/,
+  ],
+  [
+    ['evaluate', '--model', 'vgg11', '--weights', 'x.npz', '--backend', 'cpu'],
+    /There is no file 'x.npz'; check the path\.$/m,
+  ],
+  [['run', 'no.yaml'], /^The experiment file 'no\.yaml' can't be read/],
+  [
+    ['train', '--model', 'vgg11', '--stop-after', 'soon'],
+    /^error: option '--stop-after <steps>' argument 'soon' is invalid/,
+  ],
+  [['evaluate', '--model', 'vgg11', '--pretrained', '--weights', 'x'], /cannot be used with/],
+])('%j: one line that says what to do', async (args, message) => {
+  const { stdout, stderr, code } = await cifar(args);
+  expect(code).toBe(1);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/\n\s+at /); // no stack
+});
+
+test('Ctrl-C finishes the step, saves, and says how to go on', async () => {
+  const file = path.join(folder, 'small-batches.yaml');
+  fs.writeFileSync(
+    file,
+    `module: Models.Resnets
+model: cifar_resnet20
+skip_error_test: true
+train_parameters: { logdir: ${folder}/logs, run_name: small, batch_size: 4, log_interval: 5 }`,
+  );
+  let interrupted = false;
+  const ended = await cifar(
+    ['run', file, '--checkpoints', folder, '--records', folder],
+    (text, interrupt) => {
+      if (interrupted || !text.includes('step 10 ')) return;
+      interrupted = true;
+      interrupt();
+    },
+  );
+  expect(ended.stderr).toContain('Finishing the step and saving');
+  const step = /^small: stopped at step (\d+) of 64000; the same command goes on from there\n$/.exec(
+    ended.stdout,
+  )?.[1];
+  expect(Number(step)).toBeGreaterThanOrEqual(10);
+  expect(ended.code).toBe(130);
+  const saved = new CheckpointFolder(path.join(folder, 'small')).load(() => undefined);
+  expect(saved?.state.step).toBe(Number(step));
+});
