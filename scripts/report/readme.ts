@@ -1,0 +1,36 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { UserError } from '../../src/errors';
+import { MODELS } from '../../src/models';
+import { readRecord, type RunRecord } from '../../src/train/record';
+import { PRETRAINED_FOLDER } from '../../src/weights';
+import { report } from './tables';
+
+const BEGIN = '<!-- results -->';
+const END = '<!-- /results -->';
+
+/** The records in a folder. @throws UserError naming a file that is none. */
+export function readRecords(folder: string): RunRecord[] {
+  if (!fs.existsSync(folder)) return [];
+  const names = fs.readdirSync(folder).filter(name => name.endsWith('.json'));
+  return names.sort().map(name => readRecord(folder, path.basename(name, '.json'))!);
+}
+
+/** The tables as the project's records, weights and registry now have them. */
+export function currentReport(root: string): string {
+  const weights = path.join(root, PRETRAINED_FOLDER);
+  const files = fs.existsSync(weights) ? fs.readdirSync(weights) : [];
+  const shipped = new Set(files.map(name => path.basename(name, '.safetensors')));
+  return report({ models: MODELS, records: readRecords(path.join(root, 'records')), shipped });
+}
+
+/**
+ * A README with the text between its marks replaced.
+ * @throws UserError when it has no marks
+ */
+export function withResults(readme: string, results: string): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (begin < 0 || end < begin)
+    throw new UserError(`README.md has no lines ${BEGIN} and ${END}: put them where the results belong.`);
+  return `${readme.slice(0, begin + BEGIN.length)}\n\n${results}\n\n${readme.slice(end)}`;
+}

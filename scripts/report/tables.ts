@@ -1,0 +1,127 @@
+/** README's tables, made of the records of finished runs and of nothing else. */
+import { formatCount, type ModelEntry } from '../../src/models';
+import { type RunRecord } from '../../src/train/record';
+import { SEED_ERRORS } from './seedErrors';
+
+export interface ReportInput {
+  models: readonly ModelEntry[];
+  records: readonly RunRecord[];
+  /** Names of the models whose weights are shipped. */
+  shipped: ReadonlySet<string>;
+}
+
+type Recipe = 'paper' | 'short' | 'modern';
+
+/** The column that a record's number stands in: an experiment by the Python project's recipe is by the paper's, or nearest to it. */
+const COLUMN: Readonly<Record<NonNullable<RunRecord['recipe']>, Recipe>> = {
+  paper: 'paper',
+  seed: 'paper',
+  short: 'short',
+  modern: 'modern',
+};
+
+const TO_BE_RUN = '*to be run*';
+
+const percent = (value: number): string => value.toFixed(2);
+const row = (...cells: string[]): string => `| ${cells.join(' | ')} |`;
+
+/** Everything between README's marks. */
+export function report({ models, records, shipped }: ReportInput): string {
+  const lines = [
+    ...results(models, records, shipped),
+    '',
+    'Test error in percent on the whole test set, by the weights at the end of the run; where several seeds were run, mean ± deviation. ' +
+      "In brackets the lowest error on the way: chosen by the test set itself, it is no fair result. The papers' numbers are those of their best run, " +
+      'or mean (median for WRN) where they give one.',
+    ...(shipped.size > 0 ? ['', '★: weights shipped (`pretrained: true`).'] : []),
+    ...(records.length > 0 ? ['', ...runs(records)] : []),
+  ];
+  return lines.join('\n');
+}
+
+function results(
+  models: readonly ModelEntry[],
+  records: readonly RunRecord[],
+  shipped: ReadonlySet<string>,
+): string[] {
+  return [
+    row(
+      'architecture',
+      'parameters',
+      'paper',
+      'Python project',
+      "ours, the paper's recipe",
+      'ours, a short recipe',
+      'ours, a recipe of today',
+    ),
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
+    ...models.map(model => {
+      const of = (recipe: Recipe) =>
+        records.filter(each => each.model === model.name && each.recipe && COLUMN[each.recipe] === recipe);
+      return row(
+        `${model.title}${shipped.has(model.name) ? ' ★' : ''}`,
+        formatCount(model.parameters),
+        paperError(model),
+        SEED_ERRORS[model.name] ?? '',
+        error(of('paper')) ?? TO_BE_RUN,
+        error(of('short')) ?? '',
+        error(of('modern')) ?? TO_BE_RUN,
+      );
+    }),
+  ];
+}
+
+function paperError({ paperErrorBest: best, paperErrorMean: mean }: ModelEntry): string {
+  if (mean === undefined) return best === undefined ? '' : `${percent(best)} best`;
+  return best === undefined ? percent(mean) : `${percent(mean)} (best ${percent(best)})`;
+}
+
+/** One run: '8.41 (8.35)'; several: '8.41 ± 0.12, 3 runs'. */
+function error(records: readonly RunRecord[]): string | undefined {
+  if (records.length === 0) return undefined;
+  const errors = records.map(record => record.finalTestError);
+  const mean = errors.reduce((sum, value) => sum + value) / errors.length;
+  if (records.length > 1) {
+    const variance = errors.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (errors.length - 1);
+    return `**${percent(mean)}** ± ${percent(Math.sqrt(variance))}, ${errors.length} runs`;
+  }
+  const best = records[0].bestTestError;
+  return `**${percent(mean)}**${best === undefined ? '' : ` (${percent(best)})`}`;
+}
+
+function runs(records: readonly RunRecord[]): string[] {
+  const sorted = [...records].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  return [
+    row(
+      'run',
+      'model',
+      'recipe',
+      'seed',
+      'epochs',
+      'final',
+      'best on test',
+      'device',
+      'precision',
+      'images/s',
+      'hours',
+      'commit',
+    ),
+    '| --- | --- | --- | ---: | ---: | ---: | ---: | --- | --- | ---: | ---: | --- |',
+    ...sorted.map(record =>
+      row(
+        `[${record.name}](records/${record.name}.json)`,
+        record.model,
+        record.experiment ? `[${record.recipe ?? 'own'}](${record.experiment})` : (record.recipe ?? 'own'),
+        String(record.seed),
+        record.epochs.toFixed(record.epochs < 10 ? 1 : 0),
+        percent(record.finalTestError),
+        record.bestTestError === undefined ? 'held-out validation' : percent(record.bestTestError),
+        `${record.device}`,
+        record.precision,
+        String(record.imagesPerSecond),
+        (record.seconds / 3600).toFixed(record.seconds < 36_000 ? 2 : 1),
+        `\`${record.commit.slice(0, 7)}${record.commit.endsWith('+') ? '+' : ''}\``,
+      ),
+    ),
+  ];
+}

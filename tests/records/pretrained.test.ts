@@ -1,0 +1,36 @@
+import * as fs from 'fs';
+import * as path from 'path';
+import { selectBackend } from '../../src/backends';
+import { loadCifar10 } from '../../src/data';
+import { createModel, findModel, MODELS } from '../../src/models';
+import { evaluate } from '../../src/train';
+import { readRecord } from '../../src/train/record';
+import { PRETRAINED_FOLDER, readArrays } from '../../src/weights';
+
+const root = path.join(__dirname, '..', '..');
+const folder = path.join(root, PRETRAINED_FOLDER);
+const shipped = MODELS.filter(({ name }) => fs.existsSync(path.join(folder, `${name}.safetensors`)));
+const [first] = [...shipped].sort((a, b) => a.multiplyAdds - b.multiplyAdds);
+
+const recordOf = (name: string) => {
+  const { metadata } = readArrays(path.join(folder, `${name}.safetensors`));
+  return readRecord(path.join(root, 'records'), metadata.run)!;
+};
+
+if (!first) console.warn('SKIPPED: no weights are shipped yet.');
+const whenShipped = first ? test : test.skip;
+
+whenShipped('every file of weights belongs to a model and to the record of the run that made it', () => {
+  expect(fs.readdirSync(folder).sort()).toEqual(shipped.map(({ name }) => `${name}.safetensors`).sort());
+  for (const { name } of shipped) expect(recordOf(name)).toMatchObject({ model: name, parameters: findModel(name).parameters });
+  const bytes = shipped.map(({ name }) => fs.statSync(path.join(folder, `${name}.safetensors`)).size);
+  expect(bytes.reduce((sum, size) => sum + size)).toBeLessThan(200e6);
+});
+
+whenShipped('the smallest shipped model has on the whole test set the error of its record', async () => {
+  await selectBackend();
+  const { test: testSet } = await loadCifar10();
+  const { error } = await evaluate(createModel(first.name, { pretrained: true }), testSet);
+  // Another device's rounding may turn an image or two of 10,000.
+  expect(Math.abs(error - recordOf(first.name).finalTestError)).toBeLessThanOrEqual(0.0201);
+}, 300_000);

@@ -1,0 +1,75 @@
+import * as fs from 'fs';
+import * as path from 'path';
+import { currentReport, readRecords, withResults } from '../../scripts/report/readme';
+import { report } from '../../scripts/report/tables';
+import { findModel, MODELS } from '../../src/models';
+import { type RunRecord } from '../../src/train/record';
+
+const root = path.join(__dirname, '..', '..');
+
+function record(fields: Partial<RunRecord>): RunRecord {
+  return {
+    ...{ name: 'run', model: 'resnet20_v1', parameters: 269_722, recipe: 'paper', experiment: 'experiments/x.yaml' },
+    ...{ config: {}, commit: '0123456789abcdef', backend: 'xla', device: 'a device', precision: 'float32' },
+    ...{ steps: 64_000, epochs: 163.84, seed: 1, startedAt: '', finishedAt: '', seconds: 7200, imagesPerSecond: 1000 },
+    ...{ finalTestError: 8.25, bestTestError: 8.125, trainError: 0.5, validatedOn: 'test set' },
+    ...{ normalization: { mean: [], std: [] }, curve: [] },
+    ...fields,
+  };
+}
+
+/** The cells of the first row that begins with this one. */
+function cells(text: string, first: string): string[] {
+  const line = text.split('\n').find(each => each.startsWith(`| ${first} |`));
+  return (line ?? '').split('|').slice(2, -1).map(cell => cell.trim()); // prettier-ignore
+}
+
+const tables = (...records: RunRecord[]) => report({ models: MODELS, records, shipped: new Set(['vgg11']) });
+
+describe('README', () => {
+  test('shows what the records say (else: npm run report)', () => {
+    const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
+    expect(readme).toBe(withResults(readme, currentReport(root)));
+  });
+
+  test('every record is of a model of the registry and ends at its last step', () => {
+    for (const each of readRecords(path.join(root, 'records'))) {
+      expect(each.parameters).toBe(findModel(each.model).parameters);
+      const last = each.curve[each.curve.length - 1];
+      expect(last.step).toBe(each.steps);
+      if (each.validatedOn === 'test set') {
+        expect(last.testError).toBe(each.finalTestError);
+        expect(Math.min(...each.curve.flatMap(({ testError }) => testError ?? []))).toBe(each.bestTestError);
+      }
+    }
+  });
+});
+
+test('a row without a record says so; papers and the Python project are quoted', () => {
+  expect(cells(tables(), 'ResNet20 v1')).toEqual(['269.7 k', '8.75 best', '8.39–8.55', '*to be run*', '', '*to be run*']); // prettier-ignore
+  expect(cells(tables(), 'ResNet110 v1')[1]).toBe('6.61 (best 6.43)');
+  expect(cells(tables(), 'ResNet1001').slice(1, 3)).toEqual(['4.92', '']);
+  expect(cells(tables(), 'VGG11 ★')).toHaveLength(6);
+});
+
+test('the final error is the number, the best on test stands beside it as such', () => {
+  const text = tables(record({}), record({ name: 'quick', recipe: 'short', finalTestError: 8.9, bestTestError: 8.9 }));
+  expect(cells(text, 'ResNet20 v1').slice(3)).toEqual(['**8.25** (8.13)', '**8.90** (8.90)', '*to be run*']);
+  expect(cells(text, '[run](records/run.json)')).toEqual(
+    ['resnet20_v1', '[paper](experiments/x.yaml)', '1', '164', '8.25', '8.13', 'a device', 'float32', '1000', '2.00', '`0123456`'], // prettier-ignore
+  );
+});
+
+test('several seeds give mean and deviation, and no best', () => {
+  const errors = [8, 8.5, 9];
+  const text = tables(...errors.map((finalTestError, seed) => record({ name: `run${seed}`, seed, finalTestError })));
+  expect(cells(text, 'ResNet20 v1')[3]).toBe('**8.50** ± 0.50, 3 runs');
+});
+
+test('a README without marks is not touched', () => {
+  expect(withResults('a\n<!-- results -->\nold\n<!-- /results -->\nb', 'new')).toBe(
+    'a\n<!-- results -->\n\nnew\n\n<!-- /results -->\nb',
+  );
+  for (const text of ['a', '<!-- /results --> <!-- results -->'])
+    expect(() => withResults(text, 'new')).toThrow(/README.md has no lines <!-- results -->/);
+});
