@@ -3,18 +3,19 @@
  * notebook lies, and with what tslab lacks:
  * - imports of folders ('./src/data' for './src/data/index'), which it type-checks but does not find when it runs them;
  * - after a file has changed, modules that import it are loaded anew too, not only the file itself;
- * - all that a loop prints arrives, also more than a thousand pieces.
+ * - all that a loop prints arrives, not only its first 512 lines.
  * A kernelspec calls it: node jupyter/kernel/launch.cjs kernel --config-path=FILE
  */
 const path = require('node:path');
 
 process.chdir(path.join(__dirname, '..', '..'));
 
-// While a cell's loop runs nothing is sent. ZeroMQ drops, without a word, what waits beyond 1000 messages.
+// While a cell's loop runs, ZeroMQ's binding takes 512 messages and refuses the rest, which tslab does not notice;
+// ZeroMQ itself drops what waits beyond 1000. A publisher never blocks, so neither limit is needed.
 const zmq = require('zeromq');
 zmq.Publisher = class extends zmq.Publisher {
   constructor(options) {
-    super({ sendHighWaterMark: 0, ...options });
+    super({ sendTimeout: 0, sendHighWaterMark: 0, ...options });
   }
 };
 
@@ -49,7 +50,10 @@ function withImporters(outputs) {
 
 function imports(file, code) {
   const folder = path.posix.dirname(file);
-  return Array.from(code.matchAll(/require\("(\.[^"]*)"\)/g), ([, name]) => `${path.posix.join(folder, name)}.js`);
+  return Array.from(
+    code.matchAll(/require\("(\.[^"]*)"\)/g),
+    ([, name]) => `${path.posix.join(folder, name)}.js`,
+  );
 }
 
 const converter = require('tslab/dist/converter');

@@ -142,7 +142,8 @@ function clear(cell: CodeCell, skip: string | undefined): void {
   cell.execution_count = null;
 }
 
-function describeKernel(notebook: Notebook, session: Session): void {
+/** Notes in the notebook which kernel executes it. */
+export function describeKernel(notebook: Notebook, session: Session): void {
   const { spec, kernelInfo } = session.kernel;
   if (Object.keys(kernelInfo.languageInfo).length > 0)
     notebook.metadata.language_info = kernelInfo.languageInfo;
