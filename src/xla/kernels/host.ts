@@ -73,7 +73,7 @@ export function runOnHost(
 }
 
 /** Registers a host version of every kernel of the `cpu` back end that has no lowering. */
-export function registerHostKernels(): void {
+export function registerHostKernels(): readonly string[] {
   for (const { kernelName } of getKernelsForBackend(HOST)) {
     if (getKernel(kernelName, BACKEND)) continue;
     hostKernelNames.push(kernelName);
@@ -84,4 +84,5 @@ export function registerHostKernels(): void {
     };
     registerKernel(config);
   }
+  return hostKernelNames;
 }

@@ -13,7 +13,7 @@ import './resize';
 import './random';
 import { registerHostKernels } from './host';
 
-registerHostKernels();
+/** Kernels that run on the host's back end: registered last, for what has no program of its own. */
+export const hostKernelNames: readonly string[] = registerHostKernels();
 
 export { kernelNames } from './define';
-export { hostKernelNames } from './host';
