@@ -1,3 +1,6 @@
+// XLA's own log, on stderr; what goes wrong is also an exception.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',

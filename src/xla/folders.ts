@@ -16,7 +16,8 @@ export function projectFolders(): string[] {
   return [...new Set(folders.filter((folder): folder is string => folder !== undefined))];
 }
 
-/** Where what can be made again is kept: XLA_CACHE, or `.cache/xla` in the project. Not made here. */
+/** Where what can be made again is kept: XLA_CACHE (unless it says `off`), or `.cache/xla` in the project. Not made here. */
 export function cacheFolder(): string {
-  return process.env.XLA_CACHE || path.join(projectFolders()[0] ?? process.cwd(), '.cache', 'xla');
+  const given = process.env.XLA_CACHE;
+  return given && given !== 'off' ? given : path.join(projectFolders()[0] ?? process.cwd(), '.cache', 'xla');
 }

@@ -3,8 +3,16 @@ import { engine, registerBackend, setBackend } from '@tensorflow/tfjs-core';
 import { XlaBackend } from './backend';
 import { deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
+import { type CacheOptions, ExecutableCache } from './executableCache';
 import './kernels';
-import { type Plugin, type PjrtDevice, PjrtClient, discoverPlugins } from './pjrt';
+import {
+  type CompileOptions,
+  type PassedOver,
+  type Plugin,
+  type PjrtDevice,
+  PjrtClient,
+  discoverPlugins,
+} from './pjrt';
 import { Runtime } from './runtime';
 
 export { debugNaNs } from './debug';
@@ -24,6 +32,10 @@ export interface XlaOptions {
   readonly kind?: Plugin['kind'];
   /** Options of the plugin's client, e.g. `{ memory_fraction: 0.9 }` on CUDA. */
   readonly clientOptions?: Record<string, string | number | boolean | number[]>;
+  /** XLA's flags for every program, e.g. `{ xla_cpu_enable_fast_math: true }`. */
+  readonly flags?: CompileOptions['flags'];
+  /** Where compiled programs are kept on disk; `false`: nowhere. XLA_CACHE=off shuts it off too. */
+  readonly cache?: CacheOptions | false;
 }
 
 /** What `useXla` set up. */
@@ -34,7 +46,7 @@ export interface XlaInfo {
   readonly apiVersion: { readonly major: number; readonly minor: number };
   readonly devices: readonly PjrtDevice[];
   /** Plugins that were tried or seen before, and why they are not used. */
-  readonly passedOver: readonly { readonly path: string; readonly reason: string }[];
+  readonly passedOver: readonly PassedOver[];
 }
 
 let current: { info: XlaInfo; backend: XlaBackend } | undefined;
@@ -50,16 +62,22 @@ export async function useXla(options: XlaOptions = {}): Promise<XlaInfo> {
   return info;
 }
 
-/** Counters of the engine: programs compiled and run, seconds of compilation, memory on the device. */
+/** Counters of the engine: programs compiled, loaded from disk and run, milliseconds of the first two, device memory. */
 export function xlaStats(): {
   compiled: number;
+  loaded: number;
   executed: number;
   compileMs: number;
   bytes: number;
   arrays: number;
 } {
-  const stats = current?.backend.runtime.stats ?? { compiled: 0, executed: 0, compileMs: 0 };
+  const stats = current?.backend.runtime.stats ?? { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
   return { ...stats, ...deviceMemory };
+}
+
+function makeRuntime(client: PjrtClient, { flags = {}, cache }: XlaOptions): Runtime {
+  const disk = cache !== false && process.env.XLA_CACHE !== 'off';
+  return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined);
 }
 
 function open(options: XlaOptions): { info: XlaInfo; backend: XlaBackend } {
@@ -86,7 +104,7 @@ function open(options: XlaOptions): { info: XlaInfo; backend: XlaBackend } {
         devices: client.devices,
         passedOver: failed,
       };
-      return { info, backend: new XlaBackend(new Runtime(client)) };
+      return { info, backend: new XlaBackend(makeRuntime(client, options)) };
     } catch (error) {
       failed.push({ path: plugin.path, reason: error instanceof Error ? error.message : String(error) });
     }

@@ -1,6 +1,7 @@
 /** Compiles and runs programs on one PJRT client; programs are kept by their text. */
 import { DeviceArray } from './deviceArray';
 import { XlaError } from './errors';
+import { type ExecutableCache } from './executableCache';
 import { type Module, type ModuleOptions, type TensorType, type Value, printModule } from './hlo';
 import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecutable } from './pjrt';
 
@@ -15,18 +16,23 @@ export interface Program {
 /** What the runtime has done since it was made. */
 export interface RuntimeStats {
   compiled: number;
+  /** Programs that were not compiled but taken from the disk. */
+  loaded: number;
   executed: number;
+  /** Milliseconds of compiling and loading. */
   compileMs: number;
 }
 
 export class Runtime {
-  readonly stats: RuntimeStats = { compiled: 0, executed: 0, compileMs: 0 };
+  readonly stats: RuntimeStats = { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
   private readonly programs = new Map<string, Program>();
   private readonly pending = new Map<string, Promise<Program>>();
 
   constructor(
     readonly client: PjrtClient,
     private readonly compileOptions: CompileOptions = {},
+    /** Programs on disk; without it each process compiles its own. */
+    private readonly disk?: ExecutableCache,
   ) {}
 
   /** Text and parameters of the program that computes `roots`. */
@@ -38,8 +44,10 @@ export class Runtime {
     const known = this.lookUp(module.text);
     if (known) return known;
     const start = performance.now();
-    const executable = this.explain(module, () => this.client.compile(module.text, this.compileOptions));
-    return this.keep(module.text, executable, outputs, start);
+    const stored = this.disk?.load(module.text, this.compileOptions);
+    const executable =
+      stored ?? this.explain(module, () => this.client.compile(module.text, this.compileOptions));
+    return this.keep(module, executable, outputs, start, stored !== undefined);
   }
 
   /** As `compile`, off the event loop. */
@@ -48,14 +56,18 @@ export class Runtime {
     if (known) return known;
     const underWay = this.pending.get(module.text);
     if (underWay) return underWay;
-    const start = performance.now();
-    const promise = this.client
-      .compileAsync(module.text, this.compileOptions)
-      .then(executable => this.lookUp(module.text) ?? this.keep(module.text, executable, outputs, start))
-      .catch((error: unknown) => this.explain(module, () => Promise.reject(error)))
-      .finally(() => this.pending.delete(module.text));
+    const promise = this.make(module, outputs).finally(() => this.pending.delete(module.text));
     this.pending.set(module.text, promise);
     return promise;
+  }
+
+  private async make(module: Module, outputs: readonly TensorType[]): Promise<Program> {
+    const start = performance.now();
+    const stored = await this.disk?.loadAsync(module.text, this.compileOptions);
+    const executable =
+      stored ??
+      (await this.explain(module, () => this.client.compileAsync(module.text, this.compileOptions)));
+    return this.lookUp(module.text) ?? this.keep(module, executable, outputs, start, stored !== undefined);
   }
 
   /** Starts the program and returns its results, which may still be under way; reading one waits for it. */
@@ -75,13 +87,16 @@ export class Runtime {
   }
 
   private keep(
-    text: string,
+    { text }: Module,
     executable: PjrtExecutable,
     outputs: readonly TensorType[],
     start: number,
+    loaded: boolean,
   ): Program {
-    this.stats.compiled++;
-    this.stats.compileMs += performance.now() - start;
+    const ms = performance.now() - start;
+    this.stats[loaded ? 'loaded' : 'compiled']++;
+    this.stats.compileMs += ms;
+    if (!loaded) this.disk?.store(text, this.compileOptions, executable, ms);
     const program = { executable, outputs: outputs.map(o => ({ dtype: o.dtype, shape: o.shape })) };
     this.programs.set(text, program);
     if (this.programs.size > CACHE_SIZE) {

@@ -120,6 +120,15 @@ export class PjrtClient {
     return new PjrtExecutable(this.api, slotOf(args, 3));
   }
 
+  /** As `load`, off the event loop. */
+  async loadAsync(serialized: Uint8Array): Promise<PjrtExecutable> {
+    const args = struct(this.handle, addressOf(serialized), serialized.length, 0, 0, 0);
+    const keepAlive = [serialized];
+    await this.api.callAsync('Executable_DeserializeAndLoad', args);
+    keepAlive.length = 0;
+    return new PjrtExecutable(this.api, slotOf(args, 3));
+  }
+
   /** Uploads row-major data to a device, by its place in `devices`; the array may be changed afterwards. */
   fromHost(data: ArrayBufferView, type: PjrtType, dims: readonly number[], device = 0): PjrtBuffer {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

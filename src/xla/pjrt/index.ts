@@ -5,6 +5,7 @@ export { type CompileOptions, encodeCompileOptions } from './compileOptions';
 export { discoverPlugins } from './discover';
 export { type ExecuteOptions, PjrtExecutable, type ProgramMemory } from './executable';
 export { PjrtError, type PjrtErrorCode } from './failure';
+export { hardwareKey } from './hardware';
 export {
   type DeviceMemory,
   type PassedOver,

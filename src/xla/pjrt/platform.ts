@@ -3,6 +3,7 @@ import * as fs from 'fs';
 import * as path from 'path';
 import { type CompileOptions } from './compileOptions';
 import { packageFolders } from './environments';
+import { keepFreedMemory } from './hostMemory';
 import { type Plugin } from './types';
 
 /**
@@ -77,8 +78,9 @@ export function platformFlags(plugin: Plugin): NonNullable<CompileOptions['flags
 /**
  * Sets what plugins read from the environment when they are loaded. XLA logs to stderr; what is an error here comes back as
  * an exception, so of its logs the CPU's are shut off whole and other platforms' down to errors. TF_CPP_MIN_LOG_LEVEL=0
- * shows all.
+ * shows all. Programs on the CPU keep the memory that they free.
  */
 export function prepareEnvironment(plugin: Plugin): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= plugin.kind === 'cpu' ? '3' : '2';
+  if (plugin.kind === 'cpu') keepFreedMemory();
 }

@@ -11,7 +11,7 @@ import { librariesBefore } from './platform';
 import { type Plugin } from './types';
 
 /** A plugin that takes longer to start hangs. */
-const TIME_LIMIT_MS = 120_000;
+const TIME_LIMIT_MS = 60_000;
 /** PJRT_Api must reach at least to this slot, Buffer_ReadyEvent: nothing works without those before it. */
 const NEEDED_SLOTS = 78;
 
@@ -20,7 +20,7 @@ const CHILD = `
 const [koffiPath, plugin, libraries, preallocates] = process.argv.slice(1);
 const koffi = require(koffiPath);
 const say = text => require('fs').writeSync(1, text + '\\n');
-const fail = why => { say('FAILED ' + String(why).split('\\n')[0]); process.exit(0); };
+const fail = why => { say('FAILED ' + String(why).split('\\n')[0].replace(/\\.$/, '')); process.exit(0); };
 say('loading');
 for (const library of JSON.parse(libraries)) try { koffi.load(library); } catch {}
 let table;
@@ -32,7 +32,7 @@ const version = new DataView(koffi.view(table, 40));
 const [major, minor] = [version.getInt32(32, true), version.getInt32(36, true)];
 if (major !== 0) fail('it speaks PJRT ' + major + '.' + minor + '; this program knows 0.x');
 if (size < 8 * ${NEEDED_SLOTS}) fail('its PJRT API, ' + major + '.' + minor + ', is too old: it lacks functions that are needed');
-const call = koffi.proto('void* F(void* args)');
+const call = koffi.proto('void*', ['void*']);
 const struct = (...slots) => {
   const bytes = Buffer.alloc(8 * (slots.length + 10));
   bytes.writeBigUInt64LE(BigInt(bytes.length), 0);
