@@ -118,7 +118,7 @@ const STEPS: Record<string, Step> = {
   },
   matMul: (xs, draw) => {
     const x = draw.pick(xs);
-    return x.rank === 2 ? tf.matMul(x, x, false, true).div(x.shape[1]) : undefined;
+    return x.rank === 2 ? tf.matMul(x, x, false, true).div(x.shape[1]!) : undefined;
   },
   maxPool: (xs, draw) => {
     const x = draw.pick(xs);
@@ -127,7 +127,7 @@ const STEPS: Record<string, Step> = {
   conv2d: (xs, draw) => {
     const x = draw.pick(xs);
     if (x.rank !== 3) return undefined;
-    const filter = tf.linspace(-1, 1, 9 * x.shape[2] * 2).reshape([3, 3, x.shape[2], 2]) as tf.Tensor4D;
+    const filter = tf.linspace(-1, 1, 9 * x.shape[2]! * 2).reshape([3, 3, x.shape[2]!, 2]) as tf.Tensor4D;
     return tf.conv2d(x as tf.Tensor3D, filter, 1 + draw.whole(2), 'same');
   },
 };

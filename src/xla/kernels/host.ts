@@ -50,6 +50,8 @@ export function runOnHost(
   const config = getKernel(kernel, HOST);
   if (!config) throw new XlaError(`Kernel '${kernel}' not registered for backend '${BACKEND}'.`);
   const cpu = engine().findBackend(HOST) as MathBackendCPU;
+  // Its advice to install a faster back end does not apply here.
+  (cpu as unknown as { firstUse: boolean }).firstUse = false;
   const moved = new Map<TensorInfo, TensorInfo>();
   const copy = (x: TensorInfo): TensorInfo => {
     // Some kernels expect a tensor's `rank` too.

@@ -1,0 +1,98 @@
+/** tf.layers models as any user of TensorFlow.js writes them: fit, evaluate, predict, save and load, on xla. */
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-cpu';
+import { seedTensor, statelessNormal, useXla } from '../../src/xla';
+
+beforeAll(() => useXla());
+
+const initializer = (seed: number) => tf.initializers.heNormal({ seed });
+
+/** Points of two rings, which no linear model tells apart. */
+function rings(count: number): { xs: tf.Tensor2D; ys: tf.Tensor2D } {
+  return tf.tidy(() => {
+    const angle = tf.linspace(0, 40, count);
+    const ring = tf.range(0, count).mod(2);
+    const radius = ring.add(1).add(statelessNormal([count], seedTensor(5)).mul(0.1));
+    const xs = tf.stack([angle.cos().mul(radius), angle.sin().mul(radius)], 1) as tf.Tensor2D;
+    return { xs, ys: ring.reshape([count, 1]) as tf.Tensor2D };
+  });
+}
+
+function perceptron(): tf.Sequential {
+  const model = tf.sequential();
+  model.add(
+    tf.layers.dense({ units: 16, activation: 'relu', inputShape: [2], kernelInitializer: initializer(1) }),
+  );
+  model.add(tf.layers.dense({ units: 1, activation: 'sigmoid', kernelInitializer: initializer(2) }));
+  model.compile({ optimizer: tf.train.adam(0.02), loss: 'binaryCrossentropy', metrics: ['accuracy'] });
+  return model;
+}
+
+function convolutional(): tf.Sequential {
+  const model = tf.sequential();
+  const { layers } = tf;
+  model.add(layers.conv2d({ filters: 8, kernelSize: 3, padding: 'same', inputShape: [12, 12, 3], kernelInitializer: initializer(3) })); // prettier-ignore
+  model.add(layers.batchNormalization());
+  model.add(layers.activation({ activation: 'relu' }));
+  model.add(layers.maxPooling2d({ poolSize: 2 }));
+  model.add(layers.separableConv2d({ filters: 8, kernelSize: 3, depthwiseInitializer: initializer(4), pointwiseInitializer: initializer(5) })); // prettier-ignore
+  model.add(layers.globalAveragePooling2d({}));
+  model.add(layers.dense({ units: 4, activation: 'softmax', kernelInitializer: initializer(6) }));
+  model.compile({
+    optimizer: tf.train.momentum(0.05, 0.9),
+    loss: 'categoricalCrossentropy',
+    metrics: ['accuracy'],
+  });
+  return model;
+}
+
+test('fit learns, evaluate and predict agree with it', async () => {
+  const { xs, ys } = rings(256);
+  const model = perceptron();
+  const { history } = await model.fit(xs, ys, { epochs: 30, batchSize: 32, shuffle: false, verbose: 0 });
+  expect(history.acc.at(-1)).toBeGreaterThan(0.95);
+  const [, accuracy] = (model.evaluate(xs, ys, { batchSize: 64 }) as tf.Scalar[]).map(t => t.dataSync()[0]);
+  const right = (model.predict(xs) as tf.Tensor).greater(0.5).cast('float32').equal(ys).mean().dataSync()[0];
+  expect(accuracy).toBeCloseTo(right, 5);
+});
+
+test('the same training on xla and on cpu gives the same losses', async () => {
+  const train = async (): Promise<number[]> => {
+    const xs = statelessNormal([32, 12, 12, 3], seedTensor(8));
+    const ys = tf.oneHot(tf.range(0, 32, 1, 'int32').mod(tf.scalar(4, 'int32')), 4);
+    const model = convolutional();
+    const { history } = await model.fit(xs, ys, { epochs: 4, batchSize: 16, shuffle: false, verbose: 0 });
+    return history.loss as number[];
+  };
+  const onXla = await train();
+  await tf.setBackend('cpu');
+  const onCpu = await train();
+  await tf.setBackend('xla');
+  onXla.forEach((loss, i) => expect(loss).toBeCloseTo(onCpu[i], 3));
+  expect(onXla.at(-1)).toBeLessThan(onXla[0]);
+});
+
+test('a saved model predicts the same after loading', async () => {
+  const model = convolutional();
+  const x = statelessNormal([4, 12, 12, 3], seedTensor(9));
+  let saved: tf.io.ModelArtifacts | undefined;
+  await model.save({
+    save: async artifacts => {
+      saved = artifacts;
+      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+    },
+  });
+  const loaded = await tf.loadLayersModel({ load: async () => saved! });
+  expect([...(loaded.predict(x) as tf.Tensor).dataSync()]).toEqual([
+    ...(model.predict(x) as tf.Tensor).dataSync(),
+  ]);
+});
+
+test('training leaves no tensors behind', async () => {
+  const { xs, ys } = rings(64);
+  const model = perceptron();
+  await model.fit(xs, ys, { epochs: 1, batchSize: 32, verbose: 0 });
+  const before = tf.memory().numTensors;
+  await model.fit(xs, ys, { epochs: 2, batchSize: 32, verbose: 0 });
+  expect(tf.memory().numTensors).toBe(before);
+});
