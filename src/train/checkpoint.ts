@@ -33,7 +33,15 @@ const runState = z.object({
 });
 
 /** The part of a checkpoint that is not arrays. */
-export type RunState = z.infer<typeof runState>;
+export type RunState = Omit<z.infer<typeof runState>, 'curve' | 'trainCurve'> &
+  Record<'curve' | 'trainCurve', Point[]>;
+
+/** Spelled out: without strict null checks, as in a notebook's kernel, zod infers `loss` as optional. */
+interface Point {
+  step: number;
+  error: number;
+  loss: number;
+}
 
 /** A run's state on the host. */
 export interface Checkpoint {
@@ -65,7 +73,7 @@ export function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
   if (metadata.format !== FORMAT) throw new UserError(`'${file}' is no checkpoint of this version.`);
   if (metadata.sha256 !== checkSum(metadata.run ?? '', tensors))
     throw new UserError(`'${file}' is damaged: its check sum differs.`);
-  return { state: runState.parse(JSON.parse(metadata.run)), arrays: tensors };
+  return { state: runState.parse(JSON.parse(metadata.run)) as RunState, arrays: tensors };
 }
 
 /** A run's folder: checkpoint.safetensors, the one before it, best.safetensors and final.safetensors. */
