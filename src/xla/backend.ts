@@ -239,6 +239,7 @@ export class XlaBackend extends KernelBackend {
   async materializeAsync(values: readonly Value[]): Promise<void> {
     const roots = this.withLiveValues(values);
     if (roots.length === 0) return;
+    this.recorded = 0;
     const module = this.runtime.module(roots);
     const used = [...roots, ...module.parameters];
     used.forEach(v => v.retain());
