@@ -1,0 +1,70 @@
+/**
+ * `npm run speedrun`: 94 % on CIFAR-10 as fast as the device can (src/train/speedrun), and its record, records/speedrun/NAME.json.
+ * On a CPU, shortened: `npm run speedrun -- --epochs 0.5 --batch 256`.
+ */
+import * as path from 'node:path';
+import { Command } from 'commander';
+import { replaceFile } from '../src/atomicFile';
+import { selectBackend } from '../src/backends';
+import { loadCifar10 } from '../src/data';
+import { UserError } from '../src/errors';
+import { PRECISIONS } from '../src/train/options';
+import { currentCommit } from '../src/train/record';
+import { speedrun, type SpeedrunOptions } from '../src/train/speedrun';
+
+interface Options {
+  epochs?: number;
+  batch?: number;
+  seed: number;
+  precision: NonNullable<SpeedrunOptions['precision']>;
+  name?: string;
+  verbose?: boolean;
+}
+
+async function main({ epochs, batch, seed, precision, name, verbose }: Options): Promise<void> {
+  if (!PRECISIONS.includes(precision))
+    throw new UserError(`--precision is ${precision}; give one of ${PRECISIONS.join(', ')}.`);
+  const backend = await selectBackend({ prefer: 'xla' });
+  console.log(backend.why);
+  const recipe = { ...(epochs ? { epochs } : {}), ...(batch ? { batchSize: batch } : {}) };
+  const onRound: SpeedrunOptions['onRound'] = ({ step, steps, loss, error, seconds }) =>
+    console.log(
+      `step ${step}/${steps} loss ${loss.toFixed(4)} train error ${error.toFixed(2)} % ${seconds.toFixed(1)} s`,
+    );
+  const result = await speedrun(await loadCifar10(), {
+    recipe,
+    seed,
+    precision,
+    ...(verbose ? { onRound } : {}),
+  });
+  console.log(
+    `accuracy ${(100 - result.testError).toFixed(2)} % after ${result.steps} steps: ${result.trainSeconds.toFixed(2)} s of training, ` +
+      `${result.compileSeconds.toFixed(1)} s of compiling before`,
+  );
+  if (!name) return;
+  const record = {
+    name,
+    commit: currentCommit(),
+    device: backend.device,
+    date: new Date().toISOString(),
+    ...result,
+  };
+  replaceFile(
+    path.join(__dirname, '..', 'records', 'speedrun', `${name}.json`),
+    `${JSON.stringify(record, null, 1)}\n`,
+  );
+}
+
+new Command('speedrun')
+  .option('--epochs <number>', "in place of the paper's 9.9", Number)
+  .option('--batch <number>', "in place of the paper's 1024", Number)
+  .option('--seed <number>', 'fixes initial weights, order and crops', Number, 0)
+  .option('--precision <name>', PRECISIONS.join(', '), 'float32')
+  .option('--name <name>', 'writes a record of this name')
+  .option('--verbose', 'shows every round (which costs time)')
+  .action(main)
+  .parseAsync()
+  .catch((error: unknown) => {
+    console.error(error instanceof UserError ? error.message : error);
+    process.exitCode = 1;
+  });

@@ -1,0 +1,2 @@
+export { AIRBENCH94, type Recipe } from './recipe';
+export { speedrun, type SpeedrunOptions, type SpeedrunResult } from './speedrun';
