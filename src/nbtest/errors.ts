@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** What went wrong, for callers that branch on it. */
 export type NbtestErrorCode =
   | 'notebook' // the file cannot be read as a notebook
@@ -26,5 +28,6 @@ export class NbtestError extends Error {
 
 /** The text of anything thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  // Not instanceof: under jest Node's own errors are of another realm.
+  return types.isNativeError(error) ? error.message : String(error);
 }

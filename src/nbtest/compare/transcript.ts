@@ -55,7 +55,7 @@ function overwritten(text: string): string {
   return text
     .replace(/\r\n/g, '\n')
     .split('\n')
-    .map(line => line.replace(/^.*\r(?=.)/, '').replace(/\r$/, ''))
+    .map(line => line.split('\r').filter(Boolean).at(-1) ?? '')
     .join('\n');
 }
 

@@ -59,7 +59,7 @@ export function writeAtomically(path: string, text: string): void {
     if (mode !== undefined) chmodSync(draft, mode);
     renameSync(draft, target);
   } catch (error) {
-    rmSync(draft, { force: true });
+    if (existsSync(draft)) rmSync(draft);
     throw new NbtestError('notebook', `Cannot write ${path}: ${messageOf(error)}`);
   }
 }
