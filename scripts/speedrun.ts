@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { Command } from 'commander';
 import { replaceFile } from '../src/atomicFile';
 import { selectBackend } from '../src/backends';
+import { projectRoot } from '../src/backends/projectRoot';
 import { loadCifar10 } from '../src/data';
 import { UserError } from '../src/errors';
 import { PRECISIONS } from '../src/train/options';
@@ -50,7 +51,7 @@ async function main({ epochs, batch, seed, precision, name, verbose }: Options):
     ...result,
   };
   replaceFile(
-    path.join(__dirname, '..', 'records', 'speedrun', `${name}.json`),
+    path.join(projectRoot(), 'records', 'speedrun', `${name}.json`),
     `${JSON.stringify(record, null, 1)}\n`,
   );
 }

@@ -64,8 +64,11 @@ export async function makeBundle(options: BundleOptions): Promise<Bundle> {
 /** Program, Node and native add-on: what shrinks. */
 async function stageApp(root: string, folder: string): Promise<void> {
   await build({
-    entryPoints: [path.join(root, TEMPLATES, 'queue.ts')],
-    outfile: path.join(folder, 'app.js'),
+    entryPoints: {
+      queue: path.join(root, TEMPLATES, 'queue.ts'),
+      speedrun: path.join(root, 'scripts', 'speedrun.ts'),
+    },
+    outdir: folder,
     bundle: true,
     platform: 'node',
     target: 'node20',
@@ -80,9 +83,11 @@ async function stageApp(root: string, folder: string): Promise<void> {
     const skipped = ['doc', 'vendor', 'lib', 'musl_x64'].map(each => path.join(from, each));
     copy(from, path.join(folder, 'node_modules', name), file => !skipped.includes(file));
   }
-  const script = fs.readFileSync(path.join(root, TEMPLATES, 'run-queue.sh'), 'utf8');
-  const filled = script.replace('=COMMIT', `=${currentCommit()}`);
-  fs.writeFileSync(path.join(folder, 'run-queue'), filled, { mode: 0o755 });
+  const script = fs.readFileSync(path.join(root, TEMPLATES, 'run.sh'), 'utf8');
+  for (const program of ['queue', 'speedrun']) {
+    const filled = script.replace('=COMMIT', `=${currentCommit()}`).replace('PROGRAM.js', `${program}.js`);
+    fs.writeFileSync(path.join(folder, `run-${program}`), filled, { mode: 0o755 });
+  }
   const { name, version } = readJson(path.join(root, 'package.json'));
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name, version }));
 }

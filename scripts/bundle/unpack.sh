@@ -23,6 +23,6 @@ mkdir -p cifar
 cd cifar
 cat ../cifar.part?? | head -c APP_BYTES | unxz | untar
 cat ../cifar.part?? | tail -c +DATA_FROM | untar
-cp run-queue ..
+cp run-queue run-speedrun ..
 cd ..
 echo "Unpacked. Now: ./run-queue --minutes N --out FOLDER"

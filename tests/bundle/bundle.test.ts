@@ -64,6 +64,7 @@ onLinux(
 
     const experiments = path.join(box, 'up', 'cifar', 'experiments');
     expect(inBox('up/run-queue --minutes 0').output).toContain('resnet20');
+    expect(inBox('up/run-speedrun --help').output).toContain('--precision');
     fs.writeFileSync(path.join(experiments, 'tiny.yaml'), EXPERIMENT);
     fs.writeFileSync(path.join(experiments, 'queue.yaml'), '- tiny.yaml\n');
     expect(inBox('up/run-queue --minutes 9 --only big')).toMatchObject({
