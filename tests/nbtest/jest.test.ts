@@ -80,8 +80,8 @@ describePython('jest on notebooks', () => {
       'print("never")',
       'x',
     ]);
-    write('kernel', ['1'], { nbtest: { startTimeout: 1 } });
     writeFileSync(join(folder, 'kernel.ipynb'), JSON.stringify({ ...notebook('cobol', ['1']) }));
+    write('text', [markdown('# Only text')]);
     writeFileSync(join(folder, 'broken.ipynb'), '{"cells": [');
     compared = write('compared', [
       markdown('# Compared'),
@@ -115,6 +115,7 @@ describePython('jest on notebooks', () => {
     expect(file('broken').message).toContain(
       'is not valid JSON (line 1, column 12: the text ends too early)',
     );
+    expect(file('text').assertionResults).toMatchObject([{ title: '(no code cells)', status: 'pending' }]);
     expect(first.status).toBe(1);
   });
 

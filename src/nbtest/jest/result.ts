@@ -29,13 +29,14 @@ export function cellTest(path: string, result: CellResult, selected: boolean, no
 /** A notebook as a jest test file. */
 export function fileResult(
   path: string,
-  tests: AssertionResult[],
+  cells: AssertionResult[],
   snapshot: OutputSnapshots['counts'],
   failure?: CellFailure,
 ): TestResult {
+  const tests = cells.length > 0 ? cells : [wholeNotebook(failure)];
   const count = (status: AssertionResult['status']): number =>
     tests.filter(test => test.status === status).length;
-  const messages = tests.filter(test => test.status === 'failed').map(failureText);
+  const messages = cells.filter(test => test.status === 'failed').map(failureText);
   if (failure) messages.unshift(bullet('Notebook failed to run', failure.message));
   return {
     failureMessage: messages.length > 0 ? messages.join('\n') : null,
@@ -62,6 +63,19 @@ export function fileResult(
     testExecError: failure && { message: failure.message, stack: failure.message },
     testFilePath: path,
     testResults: tests,
+  };
+}
+
+// Jest wants at least one test in a file.
+function wholeNotebook(failure: CellFailure | undefined): AssertionResult {
+  return {
+    ancestorTitles: [],
+    title: failure ? 'the notebook can be run' : '(no code cells)',
+    fullName: '',
+    failureDetails: [],
+    failureMessages: failure ? [failure.message] : [],
+    numPassingAsserts: 0,
+    status: failure ? 'failed' : 'pending',
   };
 }
 
