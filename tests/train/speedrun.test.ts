@@ -103,7 +103,11 @@ test('crops are crops of the reflected image, mirrored when told so', async () =
 
 test('a shortened run learns, and gives the same again', async () => {
   const data: Cifar10 = { train: images(200), test: images(50), classNames: CLASS_NAMES };
-  const options = { recipe: { epochs: 10, batchSize: 50 }, network: { filters: [8, 8, 8] }, seed: 1 } as const;
+  const options = {
+    recipe: { epochs: 10, batchSize: 50 },
+    network: { filters: [8, 8, 8] },
+    seed: 1,
+  } as const;
   const first = await speedrun(data, options);
   expect(first.steps).toBe(40);
   expect(first.curve.map(({ step }) => step)).toEqual([5, 10, 15, 20, 25, 30, 35, 40]);
