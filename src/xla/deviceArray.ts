@@ -27,6 +27,8 @@ export const deviceMemory = { bytes: 0, arrays: 0 };
 
 export class DeviceArray implements Source {
   private freed = false;
+  /** The same data on further devices: the second, the third, … */
+  private copies: PjrtBuffer[] = [];
 
   private constructor(
     readonly type: TensorType,
@@ -45,6 +47,14 @@ export class DeviceArray implements Source {
     return new DeviceArray(type, buffer, undefined);
   }
 
+  /** An array that every device holds: its buffers on the first device, the second, … */
+  static fromBuffers(type: TensorType, [first, ...others]: readonly PjrtBuffer[]): DeviceArray {
+    const array = new DeviceArray(type, first, undefined);
+    array.copies = others;
+    count(type, others.length);
+    return array;
+  }
+
   /** The host's copy, while it has not gone to the device. */
   get hostData(): ArrayBufferView | undefined {
     return this.host;
@@ -60,18 +70,29 @@ export class DeviceArray implements Source {
     return this.buffer;
   }
 
+  /** The buffers on the client's first `devices` devices; copies to those that don't have the data yet. */
+  onDevices(client: PjrtClient, devices: number): PjrtBuffer[] {
+    const first = this.onDevice(client);
+    for (let device = this.copies.length + 1; device < devices; device++) {
+      this.copies.push(client.copy(first, device));
+      count(this.type, 1);
+    }
+    return [first, ...this.copies].slice(0, devices);
+  }
+
   free(): void {
     if (this.freed) return;
     this.freed = true;
     if (this.buffer) {
-      this.buffer.destroy();
-      count(this.type, -1);
+      const buffers = [this.buffer, ...this.copies];
+      buffers.forEach(buffer => buffer.destroy());
+      count(this.type, -buffers.length);
     }
     this.host = undefined;
   }
 }
 
-function count(type: TensorType, sign: 1 | -1): void {
-  deviceMemory.bytes += sign * byteLength(type);
-  deviceMemory.arrays += sign;
+function count(type: TensorType, buffers: number): void {
+  deviceMemory.bytes += buffers * byteLength(type);
+  deviceMemory.arrays += buffers;
 }

@@ -1,4 +1,5 @@
 /** An XLA backend for TensorFlow.js: `await useXla()`, then any tfjs program runs on it; see README.md. */
+import * as path from 'path';
 import { engine, registerBackend, setBackend } from '@tensorflow/tfjs-core';
 import { XlaBackend } from './backend';
 import { deviceMemory } from './deviceArray';
@@ -6,12 +7,14 @@ import { XlaError } from './errors';
 import { type CacheOptions, ExecutableCache } from './executableCache';
 import './kernels';
 import {
+  type ClientOptions,
   type CompileOptions,
   type PassedOver,
   type Plugin,
   type PjrtDevice,
   PjrtClient,
   discoverPlugins,
+  pluginAt,
 } from './pjrt';
 import { Runtime } from './runtime';
 
@@ -20,6 +23,7 @@ export { XlaError } from './errors';
 export { type Jit, type JitOptions, jit } from './jit';
 export { type PrecisionPolicy, precisionPolicy, setPrecisionPolicy } from './kernels/precision';
 export { scan } from './scan';
+export { type Sharding } from './sharding';
 export { kernelNames } from './kernels';
 export { seedTensor, statelessNormal, statelessUniform } from './random';
 export { uint8Tensor } from './uint8Tensor';
@@ -31,7 +35,9 @@ export interface XlaOptions {
   /** Only plugins of this kind. */
   readonly kind?: Plugin['kind'];
   /** Options of the plugin's client, e.g. `{ memory_fraction: 0.9 }` on CUDA. */
-  readonly clientOptions?: Record<string, string | number | boolean | number[]>;
+  readonly clientOptions?: ClientOptions;
+  /** Devices that a CPU plugin makes of the processor, for programs on several devices; they share its cores. */
+  readonly cpuDevices?: number;
   /** XLA's flags for every program, e.g. `{ xla_cpu_enable_fast_math: true }`. */
   readonly flags?: CompileOptions['flags'];
   /** Where compiled programs are kept on disk; `false`: nowhere. XLA_CACHE=off shuts it off too. */
@@ -80,22 +86,20 @@ function makeRuntime(client: PjrtClient, { flags = {}, cache }: XlaOptions): Run
   return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined);
 }
 
+function clientOptions(plugin: Plugin, { cpuDevices, ...options }: XlaOptions): ClientOptions {
+  const count: ClientOptions = plugin.kind === 'cpu' && cpuDevices ? { cpu_device_count: cpuDevices } : {};
+  return { ...count, ...options.clientOptions };
+}
+
 function open(options: XlaOptions): { info: XlaInfo; backend: XlaBackend } {
   const { found, passedOver } = discoverPlugins();
   const failed = [...passedOver];
   const wanted: Plugin[] = options.plugin
-    ? [
-        found.find(p => p.path === options.plugin) ?? {
-          path: options.plugin,
-          kind: 'other',
-          name: 'given',
-          source: 'option',
-        },
-      ]
+    ? [found.find(p => p.path === path.resolve(options.plugin!)) ?? pluginAt(options.plugin, 'option')]
     : found.filter(p => !options.kind || p.kind === options.kind);
   for (const plugin of wanted) {
     try {
-      const client = PjrtClient.create(plugin, options.clientOptions);
+      const client = PjrtClient.create(plugin, clientOptions(plugin, options));
       const info: XlaInfo = {
         plugin,
         platform: client.platformName,

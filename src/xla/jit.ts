@@ -11,6 +11,7 @@ import { XlaBackend } from './backend';
 import { debugsNaNs } from './debug';
 import { precisionPolicy } from './kernels/precision';
 import { type Program } from './runtime';
+import { type Sharding } from './sharding';
 import { flatten } from './structure';
 import { type Trace, record, run } from './trace';
 
@@ -22,6 +23,8 @@ export interface JitOptions {
    * it, every trace after the first is told with console.warn.
    */
   readonly onTrace?: (reason: string) => void;
+  /** Several devices run the function together; other back ends run it as it is. Default: one device. */
+  readonly sharding?: Sharding;
 }
 
 export interface Jit<A extends unknown[], R> {
@@ -59,7 +62,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     let trace = traces.get(key);
     if (!trace) {
       tellTrace(traces.size === 0 ? 'first call' : `new arguments (${kinds.join(', ') || 'plain values'})`);
-      trace = record(backend, fn, args, name);
+      trace = record(backend, fn, args, name, options.sharding);
       traces.set(key, trace);
       count++;
     }

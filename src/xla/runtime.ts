@@ -44,9 +44,9 @@ export class Runtime {
     const known = this.lookUp(module.text);
     if (known) return known;
     const start = performance.now();
-    const stored = this.disk?.load(module.text, this.compileOptions);
-    const executable =
-      stored ?? this.explain(module, () => this.client.compile(module.text, this.compileOptions));
+    const options = this.optionsOf(module);
+    const stored = this.disk?.load(module.text, options);
+    const executable = stored ?? this.explain(module, () => this.client.compile(module.text, options));
     return this.keep(module, executable, outputs, start, stored !== undefined);
   }
 
@@ -63,10 +63,10 @@ export class Runtime {
 
   private async make(module: Module, outputs: readonly TensorType[]): Promise<Program> {
     const start = performance.now();
-    const stored = await this.disk?.loadAsync(module.text, this.compileOptions);
+    const options = this.optionsOf(module);
+    const stored = await this.disk?.loadAsync(module.text, options);
     const executable =
-      stored ??
-      (await this.explain(module, () => this.client.compileAsync(module.text, this.compileOptions)));
+      stored ?? (await this.explain(module, () => this.client.compileAsync(module.text, options)));
     return this.lookUp(module.text) ?? this.keep(module, executable, outputs, start, stored !== undefined);
   }
 
@@ -75,6 +75,10 @@ export class Runtime {
     this.stats.executed++;
     const buffers = program.executable.execute(inputs, keep ? { keep } : undefined);
     return buffers.map((buffer, i) => DeviceArray.fromBuffer(program.outputs[i], buffer));
+  }
+
+  private optionsOf({ partitions }: Module): CompileOptions {
+    return partitions ? { ...this.compileOptions, partitions } : this.compileOptions;
   }
 
   private lookUp(text: string): Program | undefined {
@@ -87,7 +91,7 @@ export class Runtime {
   }
 
   private keep(
-    { text }: Module,
+    module: Module,
     executable: PjrtExecutable,
     outputs: readonly TensorType[],
     start: number,
@@ -96,9 +100,9 @@ export class Runtime {
     const ms = performance.now() - start;
     this.stats[loaded ? 'loaded' : 'compiled']++;
     this.stats.compileMs += ms;
-    if (!loaded) this.disk?.store(text, this.compileOptions, executable, ms);
+    if (!loaded) this.disk?.store(module.text, this.optionsOf(module), executable, ms);
     const program = { executable, outputs: outputs.map(o => ({ dtype: o.dtype, shape: o.shape })) };
-    this.programs.set(text, program);
+    this.programs.set(module.text, program);
     if (this.programs.size > CACHE_SIZE) {
       const [oldest, old] = this.programs.entries().next().value!;
       this.programs.delete(oldest);

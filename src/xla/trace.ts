@@ -1,9 +1,11 @@
 /** Recording a function as one program: what jit does on the first call, and how the program is run. */
 import { type Tensor, type Variable, engine, tidy } from '@tensorflow/tfjs-core';
 import { type XlaBackend } from './backend';
+import { type DeviceArray } from './deviceArray';
 import { XlaError } from './errors';
 import { type TensorType, type Value, parameter, printModule } from './hlo';
 import { type Program } from './runtime';
+import { type Sharding, checkSharding, executeOnDevices, splitAttribute } from './sharding';
 import { type Structure, flatten, unflatten } from './structure';
 
 /** A recorded function. */
@@ -19,6 +21,10 @@ export interface Trace {
   readonly resultTypes: readonly { shape: number[]; dtype: Tensor['dtype'] }[];
   /** Parameter indices that are donated. */
   readonly donated: readonly number[];
+  /** Devices that run it together; undefined: one. */
+  readonly partitions?: number;
+  /** By parameter: the axis along which it is split over the devices. */
+  readonly splitAxes: readonly (number | undefined)[];
   program?: Program;
 }
 
@@ -34,6 +40,7 @@ export function record<A extends unknown[], R>(
   fn: (...args: A) => R,
   args: A,
   name: string,
+  sharding?: Sharding,
 ): Trace {
   backend.flush();
   const before = new Map(variables().map(v => [v, backend.getValue(v.dataId)] as const));
@@ -50,6 +57,7 @@ export function record<A extends unknown[], R>(
     const { dtype, shape } = backend.getValue(t.dataId);
     return retained(parameter({ dtype, shape }, { free: () => undefined }));
   });
+  if (sharding) checkSharding(sharding, placeholders, backend.runtime.client, name);
   backend.tracer = { beforeKernel: watch };
   try {
     let traced: Traced | undefined;
@@ -84,9 +92,9 @@ export function record<A extends unknown[], R>(
         created,
       );
       [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
-      return record(backend, fn, args, name);
+      return record(backend, fn, args, name, sharding);
     }
-    return finish(traced, assigned, updates, before, placeholders, name);
+    return finish(traced, assigned, updates, before, placeholders, name, sharding);
   } finally {
     backend.tracer = undefined;
     for (const value of before.values()) value.release();
@@ -103,6 +111,7 @@ function finish(
   before: ReadonlyMap<Variable, Value>,
   placeholders: readonly Value[],
   name: string,
+  sharding?: Sharding,
 ): Trace {
   const roots = [...traced.values, ...updates];
   const variableOf = new Map([...before].map(([v, value]) => [value, v] as const));
@@ -114,7 +123,17 @@ function finish(
     // A program cannot give an input's memory to the output that is that very input.
     if (output >= 0 && updates[output] !== p) aliases.set(i, traced.values.length + output);
   });
-  const module = printModule(roots, { parameters: placeholders, aliases, name: name.replace(/\W/g, '_') });
+  const devices = sharding && sharding.devices > 1 ? sharding.devices : undefined;
+  const splitAxes = first.parameters.map((_, i) => (devices ? sharding!.split[i] : undefined));
+  const argumentAttributes = new Map<number, string>();
+  splitAxes.forEach((axis, i) => {
+    if (axis === undefined) return;
+    argumentAttributes.set(i, splitAttribute(first.parameters[i].rank, axis, devices!));
+  });
+  const module = printModule(roots, {
+    ...{ parameters: placeholders, aliases, argumentAttributes, partitions: devices },
+    name: name.replace(/\W/g, '_'),
+  });
   const argument = new Map(placeholders.map((p, i) => [p, i] as const));
   const origins = module.parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
   return {
@@ -126,6 +145,8 @@ function finish(
     results: traced.results,
     resultTypes: traced.resultTypes,
     donated: [...aliases.keys()],
+    partitions: devices,
+    splitAxes,
   };
 }
 
@@ -178,7 +199,13 @@ export function run(
     const origin = trace.origins[i] as Variable;
     return values[i].uses > 1 || backend.refCount(origin.dataId) > 1;
   });
-  const outputs = backend.runtime.execute(program, backend.buffers(values), keep);
+  const { partitions, splitAxes } = trace;
+  const outputs = partitions
+    ? executeOnDevices(
+        ...([backend.runtime, program, values.map(v => v.source as DeviceArray)] as const),
+        ...([splitAxes, partitions, keep] as const),
+      )
+    : backend.runtime.execute(program, backend.buffers(values), keep);
   const wrapped = outputs.map((array, i) => parameter(trace.outputs[i], array));
   trace.assigned.forEach((variable, i) => assign(backend, variable, wrapped[trace.resultTypes.length + i]));
   const results = trace.resultTypes.map(({ dtype }, i) =>

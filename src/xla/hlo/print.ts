@@ -6,6 +6,8 @@ export interface Module {
   readonly text: string;
   /** The parameters of `main`, in order. */
   readonly parameters: readonly Value[];
+  /** Devices that run the program together; undefined: one. */
+  readonly partitions?: number;
 }
 
 export interface ModuleOptions {
@@ -16,7 +18,11 @@ export interface ModuleOptions {
   /** Extra argument attributes by parameter index, e.g. a sharding. */
   readonly argumentAttributes?: ReadonlyMap<number, string>;
   readonly name?: string;
+  /** Devices that run the program together. Results, and arguments without an attribute, are then held by every device. */
+  readonly partitions?: number;
 }
+
+const REPLICATED = 'mhlo.sharding = "{replicated}"';
 
 /** Operations of one operand type that have the short form `stablehlo.add %a, %b : tensor<…>`. */
 const SHORT = new Set(
@@ -43,21 +49,25 @@ export function printModule(roots: readonly Value[], options: ModuleOptions = {}
     const attributes = [];
     const alias = options.aliases?.get(i);
     if (alias !== undefined) attributes.push(`tf.aliasing_output = ${alias} : i32`);
-    const extra = options.argumentAttributes?.get(i);
+    const extra = options.argumentAttributes?.get(i) ?? (options.partitions ? REPLICATED : undefined);
     if (extra) attributes.push(extra);
     return `%arg${i}: ${typeText(p)}${attributes.length > 0 ? ` {${attributes.join(', ')}}` : ''}`;
   });
   const types = roots.map(typeText).join(', ');
+  const results = options.partitions ? roots.map(r => `${typeText(r)} {${REPLICATED}}`).join(', ') : types;
+  const partitions = options.partitions
+    ? ` attributes {mhlo.num_partitions = ${options.partitions} : i32}`
+    : '';
   const text = [
-    `module @${options.name ?? 'program'} {`,
-    `  func.func public @main(${args.join(', ')}) -> (${types}) {`,
+    `module @${options.name ?? 'program'}${partitions} {`,
+    `  func.func public @main(${args.join(', ')}) -> (${results}) {`,
     ...printer.lines,
     `    return ${roots.map(r => names.get(r)).join(', ')}${roots.length > 0 ? ' : ' + types : ''}`,
     '  }',
     '}',
     '',
   ].join('\n');
-  return { text, parameters };
+  return { text, parameters, partitions: options.partitions };
 }
 
 class Printer {

@@ -52,6 +52,11 @@ function knownPackages({ folder, source }: PackageFolder): Plugin[] {
   );
 }
 
+/** The plugin in a file that a person named; its kind is told by the name. */
+export function pluginAt(file: string, source: string): Plugin {
+  return { path: path.resolve(file), kind: kindOf(file), name: path.basename(file), source };
+}
+
 /**
  * Plugins, best first, and those that can't be used here. Looks at files and loads none.
  *
@@ -62,10 +67,7 @@ export function discoverPlugins(): { found: Plugin[]; passedOver: PassedOver[] }
   const passedOver: PassedOver[] = [];
   const given = process.env.PJRT_PLUGIN;
   if (given) {
-    if (fs.existsSync(given)) {
-      const name = path.basename(given);
-      return { found: [{ path: given, kind: kindOf(given), name, source: 'PJRT_PLUGIN' }], passedOver };
-    }
+    if (fs.existsSync(given)) return { found: [pluginAt(given, 'PJRT_PLUGIN')], passedOver };
     passedOver.push({ path: given, reason: 'PJRT_PLUGIN names a file that does not exist' });
   }
   const folders = packageFolders();

@@ -2,7 +2,7 @@
 export { PjrtBuffer } from './buffer';
 export { type ClientOptions, PjrtClient } from './client';
 export { type CompileOptions, encodeCompileOptions } from './compileOptions';
-export { discoverPlugins } from './discover';
+export { discoverPlugins, pluginAt } from './discover';
 export { type ExecuteOptions, PjrtExecutable, type ProgramMemory } from './executable';
 export { PjrtError, type PjrtErrorCode } from './failure';
 export { hardwareKey } from './hardware';
