@@ -47,8 +47,19 @@ export type FunctionName = keyof typeof SLOTS;
 const SLOT = 8;
 /** The plugin's functions share this type. */
 const prototype = koffi.proto('void*', ['void*']);
-/** An unloaded library would take its code from under running programs: keep them all. */
-const libraries: unknown[] = [];
+/** dlopen's flag for binding all symbols at once, on Linux and macOS. */
+const RTLD_NOW = 2;
+
+/**
+ * Loads a library for as long as the process lives. koffi closes its libraries when Node ends; a plugin's code would be
+ * gone before its own handlers of the process's end are called, and its threads still run.
+ */
+function loadForGood(path: string): koffi.LibraryHandle {
+  const library = koffi.load(path);
+  if (process.platform !== 'win32')
+    koffi.load(null).func('void* dlopen(const char* path, int flags)')(path, RTLD_NOW);
+  return library;
+}
 
 /** One plugin's function table. */
 export class PjrtApi {
@@ -65,16 +76,14 @@ export class PjrtApi {
   constructor(path: string, before: readonly string[] = []) {
     for (const library of before) {
       try {
-        libraries.push(koffi.load(library));
+        loadForGood(library);
       } catch {
         // the plugin names what it misses
       }
     }
     let table: bigint;
     try {
-      const library = koffi.load(path);
-      libraries.push(library);
-      table = library.func('void* GetPjrtApi()')() as bigint;
+      table = loadForGood(path).func('void* GetPjrtApi()')() as bigint;
     } catch (error) {
       throw new XlaError(`${path} does not load as a PJRT plugin: ${(error as Error).message}`);
     }
