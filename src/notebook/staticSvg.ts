@@ -32,7 +32,8 @@ function option(chart: Chart): echarts.EChartsCoreOption {
     animation: false,
     backgroundColor: 'transparent',
     color: [...SERIES],
-    textStyle: { fontFamily: FONT, color: INK },
+    // echarts writes the font into an attribute as it is.
+    textStyle: { fontFamily: FONT.replace(/"/g, "'"), color: INK },
     title: {
       text: chart.title,
       left: 'center',
