@@ -1,0 +1,117 @@
+/**
+ * npm run bench: a training step of ours beside TensorFlow's, PyTorch's and JAX's, in interleaved rounds on this machine.
+ * A step is forward, backward, SGD with momentum and weight decay, and batch norm's moving averages, on a fixed batch.
+ */
+import { execFileSync } from 'child_process';
+import * as fs from 'fs';
+import * as os from 'os';
+import * as path from 'path';
+import { Command } from 'commander';
+import { Peer, type Ready } from './peer';
+import { type Result, formatTable } from './table';
+
+const ROOT = path.join(__dirname, '..');
+const VENV = path.join(ROOT, '.venv-bench');
+const FRAMEWORKS = ['tensorflow', 'torch', 'jax'];
+const OURS = ['xla', 'xla+input', 'tfjs-node', 'wasm', 'cpu'];
+
+interface Options {
+  model: string;
+  batch: number;
+  steps: number;
+  rounds: number;
+  precision: string;
+  only?: string;
+  save?: string;
+  python: string;
+  setup?: boolean;
+}
+
+function commandOf(peer: string, o: Options): string[] {
+  if (FRAMEWORKS.includes(peer)) {
+    const script = path.join(__dirname, 'peers', `${peer}_step.py`);
+    return [o.python, script, o.model, String(o.batch), o.precision];
+  }
+  const backend = { 'xla+input': 'xla', 'tfjs-node': 'tensorflow' }[peer] ?? peer;
+  const input = peer === 'xla+input' ? 'augment' : 'plain';
+  const worker = path.join(__dirname, 'worker.ts');
+  return ['node', '--import', 'tsx', worker, backend, o.model, String(o.batch), o.precision, input];
+}
+
+/** The peers that run here; the others are named with the reason. They start one after another. */
+async function start(names: readonly string[], o: Options): Promise<Map<Peer, Ready>> {
+  const peers = new Map<Peer, Ready>();
+  for (const name of names) {
+    const peer = new Peer(name, commandOf(name, o));
+    try {
+      peers.set(peer, await peer.ready());
+    } catch (error) {
+      console.log(`${name}: left out (${(error as Error).message})`);
+      peer.stop();
+    }
+  }
+  return peers;
+}
+
+async function measure(peers: ReadonlyMap<Peer, Ready>, o: Options): Promise<Result[]> {
+  const times = new Map<Peer, { ms: number[]; peakMB: number }>();
+  try {
+    for (let round = 0; round < o.rounds; round++) {
+      for (const peer of peers.keys()) {
+        const { ms, peakMB } = await peer.run(o.steps);
+        times.set(peer, { ms: [...(times.get(peer)?.ms ?? []), ...ms], peakMB });
+      }
+    }
+  } finally {
+    for (const peer of peers.keys()) peer.stop();
+  }
+  return [...peers].map(([peer, ready]) => ({ name: peer.name, ...ready, ...times.get(peer)! }));
+}
+
+function save(file: string, results: readonly Result[], o: Options): void {
+  const machine = {
+    cpu: os.cpus()[0]?.model,
+    cores: os.cpus().length,
+    memoryGB: Math.round(os.totalmem() / 2 ** 30),
+    load: os.loadavg()[0],
+  };
+  const record = {
+    ...{ model: o.model, batch: o.batch, precision: o.precision, date: new Date().toISOString() },
+    ...{ node: process.version, machine, results },
+  };
+  fs.writeFileSync(file, `${JSON.stringify(record, undefined, 2)}\n`);
+}
+
+async function main(): Promise<void> {
+  const venvPython = path.join(VENV, 'bin', 'python');
+  const whole = (text: string): number => Number.parseInt(text, 10);
+  const program = new Command('bench')
+    .option('--model <name>', 'resnet20_v1, vgg16 or wrn_16_4 (ours: any model)', 'resnet20_v1')
+    .option('--batch <n>', 'images a step', whole, 128)
+    .option('--steps <n>', 'steps a round', whole, 3)
+    .option('--rounds <n>', 'rounds, each in turn', whole, 4)
+    .option('--precision <policy>', 'float32, tensorfloat32 or mixed_bfloat16', 'float32')
+    .option(
+      '--only <names>',
+      `comma-separated: ${[...OURS, ...FRAMEWORKS].join(', ')}; wasm and cpu are slow`,
+    )
+    .option('--save <name>', 'also write bench/results/<name>.json')
+    .option('--python <path>', 'Python that has the frameworks', venvPython)
+    .option('--setup', 'first install bench/requirements.txt into .venv-bench');
+  const o = program.parse().opts<Options>();
+  if (o.setup) {
+    execFileSync('python3', ['-m', 'venv', VENV], { stdio: 'inherit' });
+    const requirements = path.join(__dirname, 'requirements.txt');
+    execFileSync(venvPython, ['-m', 'pip', 'install', '-r', requirements], { stdio: 'inherit' });
+  }
+  const names = o.only?.split(',') ?? ['xla', 'xla+input', 'tfjs-node', ...FRAMEWORKS];
+  const unknown = names.find(name => ![...OURS, ...FRAMEWORKS].includes(name));
+  if (unknown) program.error(`--only: "${unknown}" is none of ${[...OURS, ...FRAMEWORKS].join(', ')}.`);
+  const peers = await start(names, o);
+  if (peers.size === 0) program.error('Nothing to measure: no peer runs here.');
+  const results = await measure(peers, o);
+  console.log(formatTable(results, o.batch));
+  if (o.save) save(path.join(__dirname, 'results', `${o.save}.json`), results, o);
+}
+
+void main();

@@ -1,0 +1,61 @@
+/** A process that does training steps when asked: ours, or a framework's. */
+import { type ChildProcess, spawn } from 'child_process';
+import * as readline from 'readline';
+
+/** What a peer says once its step is compiled. */
+export interface Ready {
+  readonly version: string;
+  readonly device: string;
+  /** Seconds from the start of the model to the end of the first step. */
+  readonly compileSeconds: number;
+}
+
+export interface Round {
+  /** Milliseconds of each step. */
+  readonly ms: number[];
+  /** Most resident memory so far. */
+  readonly peakMB: number;
+}
+
+export class Peer {
+  private readonly lines: AsyncIterator<string>;
+  private readonly child: ChildProcess;
+  private errors = '';
+
+  constructor(
+    readonly name: string,
+    command: readonly string[],
+  ) {
+    // XLA_CACHE=off: compile times are those of a first start.
+    const env = { ...process.env, XLA_CACHE: 'off' };
+    this.child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env });
+    this.child.on('error', error => (this.errors += error.message));
+    this.child.stdin!.on('error', () => undefined);
+    this.child.stderr!.on('data', data => (this.errors = (this.errors + String(data)).slice(-4000)));
+    this.lines = readline.createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** @throws Error with the last line of stderr when the peer ended */
+  private async message<T>(): Promise<T> {
+    for (;;) {
+      const { value, done } = await this.lines.next();
+      if (done) {
+        throw new Error(this.errors.trim().split('\n').pop() || 'ended without a word');
+      }
+      if (value.startsWith('{')) return JSON.parse(value) as T;
+    }
+  }
+
+  ready(): Promise<Ready> {
+    return this.message<Ready>();
+  }
+
+  run(steps: number): Promise<Round> {
+    this.child.stdin!.write(`${steps}\n`);
+    return this.message<Round>();
+  }
+
+  stop(): void {
+    this.child.kill();
+  }
+}

@@ -1,0 +1,28 @@
+/** npm run bench: its table, and one small round with the real engine. */
+import { execFileSync } from 'child_process';
+import * as path from 'path';
+import { formatTable, median } from '../../bench/table';
+
+const result = (name: string, ms: number[]) => ({
+  ...{ name, ms, version: `${name} 1`, device: 'cpu', compileSeconds: 2, peakMB: 100 },
+});
+
+test('the median of an even number of values lies between the middle two', () => {
+  expect(median([4, 1, 3, 2])).toBe(2.5);
+  expect(median([9, 1, 5])).toBe(5);
+});
+
+test('the table gives medians, the fastest step and ratios to the first line', () => {
+  const [, ours, theirs] = formatTable([result('xla', [10, 20, 30]), result('torch', [5, 10, 60])], 64).split(
+    '\n',
+  );
+  expect(ours.split(/\s+/).slice(0, 5)).toEqual(['xla', '20.0', '10.0', '1.00', '3200']);
+  expect(theirs.split(/\s+/).slice(0, 5)).toEqual(['torch', '10.0', '5.0', '0.50', '6400']);
+});
+
+test('a round with the engine', () => {
+  const root = path.join(__dirname, '..', '..');
+  const args = '--import tsx bench/main.ts --only xla --batch 2 --steps 1 --rounds 1'.split(' ');
+  const said = execFileSync('node', args, { cwd: root, encoding: 'utf8' });
+  expect(said).toMatch(/^xla +\d+\.\d +\d+\.\d +1\.00/m);
+}, 120_000);
