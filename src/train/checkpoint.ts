@@ -76,12 +76,20 @@ export function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
   return { state: runState.parse(JSON.parse(metadata.run)) as RunState, arrays: tensors };
 }
 
+/** Tells one version of a file from another; undefined where there is none. */
+function identity(file: string): string | undefined {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  return stat && `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+}
+
 /** A run's folder: checkpoint.safetensors, the one before it, best.safetensors and final.safetensors. */
 export class CheckpointFolder {
   readonly current: string;
   readonly previous: string;
   readonly best: string;
   readonly final: string;
+  /** Which file `current` was when this run last read or wrote it, and the step that it holds. */
+  private known: { identity: string | undefined; step: number | undefined };
 
   /** @throws UserError when the folder can't be made. */
   constructor(readonly folder: string) {
@@ -98,11 +106,30 @@ export class CheckpointFolder {
       );
     }
     for (const each of [this.current, this.best, this.final]) removePartials(each);
+    this.known = { identity: identity(this.current), step: undefined };
   }
 
-  /** @throws the system's error; the checkpoints that there are stay. */
+  /**
+   * @throws UserError when another process has written here since; the system's error when the disk is full, say. The
+   * checkpoints that there are stay.
+   */
   save(checkpoint: Checkpoint): void {
+    if (identity(this.current) !== this.known.identity && this.stepOnDisk() !== this.known.step) {
+      throw new UserError(
+        `Another process trains in '${this.folder}': end it, or give this run a folder of its own.`,
+      );
+    }
     replaceFile(this.current, encodeCheckpoint(checkpoint), this.previous);
+    this.known = { identity: identity(this.current), step: checkpoint.state.step };
+  }
+
+  /** The step of `current`, read again: some file systems give a file another number or time by and by. */
+  private stepOnDisk(): number | undefined {
+    try {
+      return decodeCheckpoint(fs.readFileSync(this.current), this.current).state.step;
+    } catch {
+      return undefined;
+    }
   }
 
   /**
@@ -110,6 +137,12 @@ export class CheckpointFolder {
    * @throws UserError when it holds only damaged ones: a run is never begun anew in silence.
    */
   load(onWarning: (message: string) => void): Checkpoint | undefined {
+    const found = this.newest(onWarning);
+    this.known = { identity: identity(this.current), step: found?.state.step };
+    return found;
+  }
+
+  private newest(onWarning: (message: string) => void): Checkpoint | undefined {
     const damaged: string[] = [];
     for (const file of [this.current, this.previous].filter(candidate => fs.existsSync(candidate))) {
       try {

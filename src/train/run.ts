@@ -12,7 +12,7 @@ import { BatchOrder, stepSeed } from './order';
 import { UserError } from '../errors';
 import { learningRateAt } from './schedule';
 import { Sgd } from './sgd';
-import { Feed, makeStep, Meter, type Step, variableOf } from './step';
+import { Feed, makeStep, stepSharding, Meter, type Step, variableOf } from './step';
 
 /** Lets timers, signals and the page's messages through between two steps. */
 const breathe = () => new Promise<void>(resolve => setImmediate(resolve));
@@ -56,7 +56,10 @@ export class Run {
     const trainable = weights.filter(weight => weight.trainable);
     this.sgd = new Sgd(trainable, options);
     if (options.ema !== undefined) this.ema = new Ema(weights, options.ema);
-    this.step = jit(makeStep(model, trainable, this.sgd, this.ema, options), { name: `train ${model.name}` });
+    this.step = jit(makeStep(model, trainable, this.sgd, this.ema, options), {
+      name: `train ${model.name}`,
+      sharding: stepSharding(options),
+    });
     this.feed = new Feed(data.train);
     this.order = new BatchOrder(data.train.count, options.batchSize, options.seed);
     for (const weight of weights) this.variables.set(`weights/${weight.name}`, variableOf(weight));
@@ -256,6 +259,7 @@ export class Run {
     try {
       write();
     } catch (error) {
+      if (error instanceof UserError) throw error;
       this.options.onWarning(
         `The ${what} of step ${this.done} can't be written: ${(error as Error).message}. The run goes on; the last one stays.`,
       );

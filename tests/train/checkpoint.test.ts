@@ -78,6 +78,15 @@ test('nothing begins anew in silence when all checkpoints are damaged', () => {
   expect(load).toThrow(/delete them to begin anew/);
 });
 
+test('two processes do not write over each other', () => {
+  folder.save(checkpoint(1));
+  const other = new CheckpointFolder(root);
+  expect(other.load(() => undefined)!.state.step).toBe(1);
+  other.save(checkpoint(2));
+  expect(() => folder.save(checkpoint(3))).toThrow(/Another process trains in/);
+  expect(load()!.state.step).toBe(2);
+});
+
 test('what killed processes left behind is cleared away', () => {
   fs.writeFileSync(path.join(root, 'checkpoint.safetensors.123.partial'), 'x');
   folder = new CheckpointFolder(root);
