@@ -1,4 +1,5 @@
 /** A plugin's client: devices, uploads, compilation. */
+import { keepFreedMemory } from './hostMemory';
 import { XlaError } from '../errors';
 import { PjrtApi } from './api';
 import { awaitEventSync, PjrtBuffer } from './buffer';
@@ -43,6 +44,7 @@ export class PjrtClient {
    * @throws XlaError when the library, its version or the hardware refuses
    */
   static create(plugin: Plugin, options: ClientOptions = {}): PjrtClient {
+    if (plugin.kind === 'cpu') keepFreedMemory();
     prepareEnvironment(plugin);
     const reason = probe(plugin);
     if (reason) throw new XlaError(`The plugin ${plugin.path} can't be used: ${reason}.`);
