@@ -3,10 +3,12 @@
  * notebook lies, and with what tslab lacks:
  * - imports of folders ('./src/data' for './src/data/index'), which it type-checks but does not find when it runs them;
  * - after a file has changed, modules that import it are loaded anew too, not only the file itself;
- * - all that a loop prints arrives, not only its first 512 lines.
+ * - all that a loop prints arrives, not only its first 512 lines;
+ * - files may change, appear and go while a cell runs, without the compiler's losing its timers.
  * A kernelspec calls it: node jupyter/kernel/launch.cjs kernel --config-path=FILE
  */
 const path = require('node:path');
+const { clearTimeout, setTimeout } = require('node:timers');
 
 process.chdir(path.join(__dirname, '..', '..'));
 
@@ -56,13 +58,80 @@ function imports(file, code) {
   );
 }
 
+// The compiler's watch has two timers, tslab keeps room for one and throws at a second. The one that forgets failed
+// look-ups (a file appeared or went) gets a timer of its own; only the one that rebuilds is tslab's.
+const { sys } = require('@tslab/typescript-for-tslab');
+const lookupTimers = new Set();
+
+/** tslab assigns both functions on an object derived from `sys`: what it assigns there is wrapped. */
+function wrapAssigned(name, wrap) {
+  const own = sys[name];
+  Object.defineProperty(sys, name, {
+    get: () => own,
+    set(assigned) {
+      Object.defineProperty(this, name, { value: wrap(assigned), writable: true });
+    },
+  });
+}
+wrapAssigned('setTimeout', assigned => (callback, ...rest) => {
+  if (callback.name !== 'invalidateResolutionsOfFailedLookup') return assigned(callback, ...rest);
+  const timer = setTimeout(
+    () => {
+      lookupTimers.delete(timer);
+      callback();
+    },
+    ...rest,
+  );
+  lookupTimers.add(timer);
+  return timer;
+});
+wrapAssigned('clearTimeout', assigned => timer => {
+  if (lookupTimers.delete(timer)) clearTimeout(timer);
+  else assigned(timer);
+});
+
+const ts = require(require.resolve('@tslab/typescript-for-tslab', { paths: [require.resolve('tslab')] }));
+
+// tslab keeps one timer of the compiler's and fires it with the next cell. The compiler has a second one, set when files
+// appear or go; let it run by itself.
+const { createWatchCompilerHost } = ts;
+ts.createWatchCompilerHost = (files, options, sys, ...rest) => {
+  const { setTimeout: setOne, clearTimeout: clearOne } = sys;
+  const others = new Set();
+  sys.setTimeout = (callback, ...more) => {
+    if (callback.name !== 'invalidateResolutionsOfFailedLookup') return setOne(callback, ...more);
+    const timer = setTimeout(() => {
+      others.delete(timer);
+      callback();
+    }, more[0]);
+    others.add(timer);
+    return timer;
+  };
+  sys.clearTimeout = timer => (others.delete(timer) ? clearTimeout(timer) : clearOne(timer));
+  return createWatchCompilerHost(files, options, sys, ...rest);
+};
+
+/** { steps } as { steps: steps }: in the short form tslab does not find a variable of an earlier cell. */
+function withoutShorthand(source) {
+  const ends = [];
+  const visit = node => {
+    if (ts.isShorthandPropertyAssignment(node) && !node.objectAssignmentInitializer) ends.push(node.name);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true));
+  return ends.reduceRight(
+    (text, { end, text: name }) => `${text.slice(0, end)}: ${name}${text.slice(end)}`,
+    source,
+  );
+}
+
 const converter = require('tslab/dist/converter');
 const { createConverter } = converter;
 converter.createConverter = (...args) => {
   const made = createConverter(...args);
   const { convert } = made;
-  made.convert = (...cell) => {
-    const converted = convert(...cell);
+  made.convert = (declarations, source) => {
+    const converted = convert(declarations, withoutShorthand(source));
     const { sideOutputs } = converted;
     return sideOutputs ? { ...converted, sideOutputs: withImporters(withFolders(sideOutputs)) } : converted;
   };

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { execute, outcomes, root } from './support/notebooks';
+import { code, execute, outcomes, root } from './support/notebooks';
 
 // Modules of a notebook lie below the kernel's folder, the project's root.
 mkdirSync(join(root, '.cache'), { recursive: true });
@@ -30,4 +30,29 @@ it("the project's kernel reloads what imports a changed file, finds folders, and
   expect(text(0)).toBe('oldold 2\n');
   expect(text(3)).toBe('newnew 3\n'); // other.ts, which imports nothing changed, kept its state.
   expect(text(4).split('\n')).toHaveLength(3001);
+});
+
+it('the shorthand { name } of an earlier variable works, and files may come and go meanwhile', async () => {
+  const file = JSON.stringify(join(folder, 'come-and-go.ts'));
+  const missing = `./${relative(root, folder)}/missing`;
+  const cells = [
+    'let steps = 3; const { a } = { a: 1 }; let b = 0;',
+    code(`import { x } from "${missing}";`, 'raises-exception'),
+    `const fs = require("fs"); const wait = (ms: number) => new Promise(done => setTimeout(done, ms));
+    for (let i = 0; i < 3; i++) {
+      fs.writeFileSync(${file}, "export const x = 1;");
+      fs.writeFileSync(${file}.replace("come-and-go", "missing"), ` +
+      '`export const x: number = ${i};`' +
+      `);
+      await wait(700);
+      fs.rmSync(${file});
+      await wait(700);
+    }`,
+    'const f = () => ({ steps, a, list: [{ b }] });\n({ b } = { b: 7 });\nconsole.log(JSON.stringify(f()));',
+    `import { x as y } from "${missing}";\ny`,
+  ];
+  const result = await execute('tslab', cells);
+  expect(result.cells.map(({ failure }) => failure?.message)).toEqual(cells.map(() => undefined));
+  expect(result.cells[3].cell.outputs).toMatchObject([{ text: '{"steps":3,"a":1,"list":[{"b":7}]}\n' }]);
+  expect(result.cells[4].cell.outputs).toMatchObject([{ text: '2\n' }]);
 });
