@@ -1,6 +1,17 @@
 import { Command } from 'commander';
 import { listBackends } from '../backends';
+import { listXlaDevices, type PluginDevices } from '../backends/devices';
 import { jsonOption } from './options';
+
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
+/** "jax-cuda13-pjrt 0.12.0.1 (.venv): cuda, PJRT 0.115, 2 × NVIDIA H100, 60.0 GiB each" */
+function pluginLine(plugin: PluginDevices): string {
+  const { name, version, source, platform, api, devices } = plugin;
+  const memory = devices[0]?.memory;
+  const each = memory ? `, ${gigabytes(memory)} each` : '';
+  return `${name} ${version ?? ''} (${source}): ${platform}, PJRT ${api}, ${devices.length} × ${devices[0]?.kind ?? 'nothing'}${each}`;
+}
 
 /** `cifar devices` */
 export function devicesCommand(): Command {
@@ -8,11 +19,14 @@ export function devicesCommand(): Command {
     .description('List the back ends, best first, and whether each can be used here.')
     .addOption(jsonOption())
     .action(async ({ json }: { json?: boolean }) => {
-      const backends = await listBackends();
-      if (json) return console.log(JSON.stringify(backends, null, 2));
+      const [backends, xla] = [await listBackends(), await listXlaDevices()];
+      if (json) return console.log(JSON.stringify({ backends, xla }, null, 2));
       for (const backend of backends) {
         const state = backend.available === true ? `yes  ${backend.detail}` : `no   ${backend.reason}`;
         console.log(`${backend.name.padEnd(11)} ${state}`);
       }
+      console.log('\nXLA plugins, the first is used:');
+      for (const plugin of xla.plugins) console.log(`  ${pluginLine(plugin)}`);
+      for (const { path, reason } of xla.passedOver) console.log(`  passed over: ${path}: ${reason}`);
     });
 }

@@ -46,9 +46,11 @@ test('models: every model with paper, parameters and multiply-adds', async () =>
 test('devices: every back end, and why one that is missing is', async () => {
   const { stdout, code } = await cifar(['devices', '--json']);
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toEqual(
+  const { backends, xla } = JSON.parse(stdout) as Record<string, { plugins?: unknown }>;
+  expect(backends).toEqual(
     expect.arrayContaining([expect.objectContaining({ name: 'cpu', available: true })]),
   );
+  expect(xla.plugins).toBeInstanceOf(Array);
 });
 
 test('help tells of every command', async () => {

@@ -1,0 +1,64 @@
+/** What `cifar devices` shows of XLA: plugins, the devices behind each, and why a plugin was passed over. */
+import { firstLine } from './backend';
+
+/** A device of a plugin. */
+export interface Device {
+  /** The hardware's name, e.g. "cpu", "NVIDIA H100". */
+  kind: string;
+  description: string;
+  /** Bytes that the plugin's allocator may take; undefined where the plugin doesn't say (CPU). */
+  memory?: number;
+}
+
+/** A plugin that works here. */
+export interface PluginDevices {
+  name: string;
+  path: string;
+  /** Where it was found: '.venv', 'PJRT_PLUGIN', … */
+  source: string;
+  /** Of the pip package; undefined for a file that none brought. */
+  version?: string;
+  platform: string;
+  platformVersion: string;
+  /** Of the PJRT C API, e.g. "0.115". */
+  api: string;
+  /** Of StableHLO, e.g. "1.20.0"; undefined where the plugin doesn't say. */
+  stablehlo?: string;
+  devices: Device[];
+}
+
+export interface XlaDevices {
+  /** Best first: the first is the one that is used. */
+  plugins: PluginDevices[];
+  passedOver: { path: string; reason: string }[];
+}
+
+/** Opens every plugin that is found, one after the other, takes none of a GPU's memory ahead, and closes it again. */
+export async function listXlaDevices(): Promise<XlaDevices> {
+  const { discoverPlugins, PjrtClient } = await import('../xla/pjrt');
+  const { found, passedOver } = discoverPlugins();
+  const list: XlaDevices = { plugins: [], passedOver: [...passedOver] };
+  for (const plugin of found) {
+    const gpu = plugin.kind === 'cuda' || plugin.kind === 'rocm';
+    try {
+      const client = PjrtClient.create(plugin, gpu ? { preallocate: false } : {});
+      const { major, minor } = client.apiVersion;
+      const stablehlo = client.attributes.stablehlo_current_version;
+      list.plugins.push({
+        ...{ name: plugin.name, path: plugin.path, source: plugin.source, version: plugin.version },
+        ...{ platform: client.platformName, platformVersion: client.platformVersion },
+        api: `${major}.${minor}`,
+        stablehlo: Array.isArray(stablehlo) ? stablehlo.join('.') : undefined,
+        devices: client.devices.map(({ kind, description }, i) => ({
+          kind,
+          description,
+          memory: client.deviceMemory(i)?.limit,
+        })),
+      });
+      client.close();
+    } catch (error) {
+      list.passedOver.push({ path: plugin.path, reason: firstLine(error) });
+    }
+  }
+  return list;
+}
