@@ -24,6 +24,8 @@ export interface TrainOptions extends Partial<SgdOptions> {
   ema?: number;
   /** In what convolutions and matrix products compute (back end xla only; see PrecisionPolicy). Default 'float32'. */
   precision?: PrecisionPolicy;
+  /** Devices that share each batch; with the same losses as one (back end xla only, see docs/plugins.md). Default 1. */
+  devices?: number;
   /** Fixes order, augmentation and dropout. Default 0. */
   seed?: number;
   /** What is validated on. Default: the test set. */
@@ -166,6 +168,7 @@ export function fillOptions(options: TrainOptions): FullOptions {
   requireWhole('logInterval', full.logInterval, 1);
   requireWhole('validationInterval', full.validationInterval, 0);
   requireWhole('seed', full.seed, 0);
+  if (full.devices !== undefined) checkDevices(full.devices, full.batchSize);
   if (!PRECISIONS.includes(full.precision))
     throw new UserError(`precision is '${full.precision}'; give one of ${PRECISIONS.join(', ')}.`);
   if (full.checkpoint) checkCheckpoint(full.checkpoint);
@@ -176,6 +179,12 @@ export function fillOptions(options: TrainOptions): FullOptions {
   if (full.stopAfter !== undefined) requireWhole('stopAfter', full.stopAfter, 1);
   const steps = Math.min(totalSteps(full.schedule), full.stopAfter ?? Infinity);
   return { ...full, steps };
+}
+
+function checkDevices(devices: number, batchSize: number): void {
+  requireWhole('devices', devices, 1);
+  if (batchSize % devices !== 0)
+    throw new UserError(`batchSize is ${batchSize}; give a multiple of devices, ${devices}.`);
 }
 
 function checkCheckpoint({ folder, everySteps, everySeconds }: CheckpointOptions): void {

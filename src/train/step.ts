@@ -1,8 +1,10 @@
 /** One training step as one function of tensors, compiled where the back end compiles; what feeds it and what it reports. */
 import * as tf from '@tensorflow/tfjs';
 import { augmentBatch, imageBytes, IMAGE_BYTES, normalize, type Split } from '../data';
+import { UserError } from '../errors';
 import { withDropoutSeed } from '../models';
 import { type ModelWeight } from '../weights';
+import { type Sharding } from '../xla/sharding';
 import { uint8Tensor } from '../xla/uint8Tensor';
 import { type Ema } from './ema';
 import { type FullOptions } from './options';
@@ -61,6 +63,17 @@ export function makeStep(
       logits!.dispose();
       return report;
     });
+}
+
+/**
+ * How a step lies on the devices: each has the weights and all images, and takes its share of the batch.
+ * @throws UserError when the back end can't compute on several
+ */
+export function stepSharding({ devices = 1 }: FullOptions): Sharding | undefined {
+  if (devices === 1) return undefined;
+  if (tf.getBackend() !== 'xla')
+    throw new UserError(`devices is ${devices}; back end ${tf.getBackend()} computes on one: use xla.`);
+  return { devices, split: { 1: 0, 2: 0 } }; // rows and labels
 }
 
 /** Hands a step its images: rows of the data set on the device, or, where the back end holds no bytes, only the batch. */
