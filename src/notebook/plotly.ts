@@ -24,7 +24,7 @@ export function plotlyFigure(charts: readonly Chart[], width: number, height: nu
     annotations: [] as unknown[],
   };
   charts.forEach((chart, i) => addChart(chart, i, charts.length, data, layout));
-  return { data, layout, config: { responsive: true, displaylogo: false } };
+  return { data, layout, config: { responsive: true, displaylogo: false, showSendToCloud: false } };
 }
 
 function addChart(

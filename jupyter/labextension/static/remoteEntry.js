@@ -39,7 +39,9 @@
       const figure = model.data[options.mimeType];
       try {
         const Plotly = await loadPlotly();
-        await Plotly.react(widget.node, figure.data, themed(figure.layout), figure.config);
+        // Nothing leaves this machine: no button that sends the data to a server.
+        const config = { ...figure.config, showSendToCloud: false };
+        await Plotly.react(widget.node, figure.data, themed(figure.layout), config);
       } catch (error) {
         widget.node.textContent = String(error.message || error);
       }
