@@ -42,7 +42,11 @@ export function errorFromStderr(stderr: string): ErrorOutput {
   }
   // The last error, because the code may have printed others before; a trace's first line stands before its "at" lines.
   const heads = lines.flatMap((line, i) =>
-    /^(?:Uncaught )?[A-Z][\w$.]*(?: \[\w+\])?(?::|$)/.test(line) ? [i] : [],
+    /^(?:Uncaught |unexpected error: |UncaughtException: |UnhandledPromiseRejection: )?[A-Z][\w$.]*(?: \[\w+\])?(?::|$)/.test(
+      line,
+    )
+      ? [i]
+      : [],
   );
   const withTrace = heads.filter(i => lines.slice(i + 1).some(line => /^\s+at /.test(line)));
   const head = withTrace.at(-1) ?? heads.at(-1);
@@ -55,7 +59,10 @@ export function errorFromStderr(stderr: string): ErrorOutput {
       traceback: lines,
     };
   }
-  const [, ename, evalue] = /^(?:Uncaught )?([^:]*?)(?::\s*(.*))?$/.exec(lines[head])!;
+  const [, ename, evalue] =
+    /^(?:Uncaught |unexpected error: |UncaughtException: |UnhandledPromiseRejection: )?([^:]*?)(?::\s*(.*))?$/.exec(
+      lines[head],
+    )!;
   return {
     output_type: 'error',
     ename,
