@@ -1,5 +1,6 @@
 /** Convolutions and their gradients on `xla` against tfjs's own `cpu` back end: odd shapes, strides, paddings. */
 import * as tf from '@tensorflow/tfjs';
+import { groupedConv2d } from '../../src/models';
 import { useXla } from '../../src/xla';
 
 interface Case {
@@ -58,4 +59,30 @@ test.each(Object.keys(CASES))('%s', async name => {
     const worst = Math.max(...expected[part].map((v, i) => Math.abs(v - actual[part][i])));
     expect(worst / scale).toBeLessThan(2e-5);
   }
+});
+
+test.each([
+  [2, 1, 'same'],
+  [4, 2, 'same'],
+  [3, 1, 'valid'],
+] as const)('%d groups, stride %d, %s', async (groups, stride, pad) => {
+  const results: Record<string, Float32Array[]> = {};
+  for (const backend of ['cpu', 'xla']) {
+    await tf.setBackend(backend);
+    const x = tf.randomUniform([2, 7, 6, 4 * groups], -1, 1, 'float32', 1) as tf.Tensor4D;
+    const w = tf.randomUniform([3, 3, 4, 2 * groups], -1, 1, 'float32', 2) as tf.Tensor4D;
+    const convolve = (a: tf.Tensor, b: tf.Tensor) =>
+      groupedConv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, groups, pad);
+    const { value, grads } = tf.valueAndGrads((a: tf.Tensor, b: tf.Tensor) => tf.sum(tf.sin(convolve(a, b))))(
+      [x, w],
+    );
+    const all = [convolve(x, w), value, ...grads];
+    results[backend] = (await Promise.all(all.map(t => t.data()))) as Float32Array[];
+    tf.dispose([x, w, ...all]);
+  }
+  results.cpu.forEach((expected, i) => {
+    const worst = Math.max(...expected.map((v, k) => Math.abs(v - results.xla[i][k])));
+    expect(results.xla[i].length).toBe(expected.length);
+    expect(worst).toBeLessThan(1e-3);
+  });
 });

@@ -3,7 +3,7 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type ActivationAttrs, epilogue } from './activation';
-import { define } from './define';
+import { type Context, define } from './define';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
 import { factor, productPrecision } from './precision';
 
@@ -18,13 +18,39 @@ export interface Convolution {
   readonly layout: Layout;
   /** Channel groups: each sees only its share of the input channels. */
   readonly groups: number;
+  /** Groups are convolved one by one: XLA's CPU compiler has only scalar loops for grouped convolutions. */
+  readonly separate?: boolean;
 }
 
 const swap = (letters: string, a: string, b: string): string =>
   [...letters].map(l => (l === a ? b : l === b ? a : l)).join('');
 
+/** `x` in `count` equal parts along an axis. */
+function split(x: Value, count: number, axis: number): Value[] {
+  const size = x.shape[axis] / count;
+  const edge = (i: number, others: readonly number[]) => others.map((n, a) => (a === axis ? i * size : n));
+  const start = x.shape.map(() => 0);
+  return Array.from({ length: count }, (_, i) => hlo.slice(x, edge(i, start), edge(i + 1, x.shape)));
+}
+
+type Product = (a: Value, b: Value, c: Convolution) => Value;
+
+/** A product of each group by itself; `axes`: where the operands are split and the results joined. */
+function byGroup(product: Product, a: Value, b: Value, c: Convolution, axes: readonly number[]): Value {
+  const bs = split(b, c.groups, axes[1]);
+  const parts = split(a, c.groups, axes[0]).map((part, i) =>
+    product(part, bs[i], { ...c, groups: 1, separate: false }),
+  );
+  return hlo.concatenate(parts, axes[2]);
+}
+
+/** The axis of the channels in activations, that of the outputs in kernels. */
+const channelsOf = ({ layout }: Convolution): number => layout.data.indexOf('f');
+const outputsOf = ({ layout }: Convolution): number => layout.kernel.indexOf('o');
+
 /** y = x * w. */
 export function forward(x: Value, w: Value, c: Convolution): Value {
+  if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   return hlo.convolution(factor(x), factor(w), {
     layout: { lhs: c.layout.data, rhs: c.layout.kernel, out: c.layout.data },
     strides: c.axes.map(a => a.stride),
@@ -40,6 +66,7 @@ export function forward(x: Value, w: Value, c: Convolution): Value {
  * reversed by an operation of its own: XLA's CPU compiler turns `window_reversal` into scalar loops, 30 times slower.
  */
 export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
+  if (c.separate) return byGroup(inputGradient, dy, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   const spatial = c.axes.map((_, i) => i);
   return hlo.convolution(factor(dy), hlo.reverse(factor(groupedTranspose(w, c)), spatial), {
     layout: { lhs: c.layout.data, rhs: swap(c.layout.kernel, 'i', 'o'), out: c.layout.data },
@@ -65,6 +92,7 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 
 /** dL/dw: the input convolved with the gradient, batch and channels swapped. */
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
+  if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
   const gradient = hlo.convolution(factor(x), factor(dy), {
     layout: {
       lhs: swap(c.layout.data, 'b', 'f'),
@@ -101,7 +129,12 @@ export interface Conv2DAttrs extends ActivationAttrs {
 type Shape4 = [number, number, number, number];
 
 /** Where the windows of a (grouped) 2-D convolution lie; `w` is [h, w, in/groups, out]. */
-function convolution2D(x: readonly number[], w: readonly number[], attrs: Conv2DAttrs): Convolution {
+function convolution2D(
+  x: readonly number[],
+  w: readonly number[],
+  attrs: Conv2DAttrs,
+  { platform }: Context,
+): Convolution {
   const format = attrs.dataFormat ?? 'NHWC';
   const groups = attrs.groups ?? 1;
   const info = backend_util.computeConv2DInfo(
@@ -118,28 +151,29 @@ function convolution2D(x: readonly number[], w: readonly number[], attrs: Conv2D
     axes: axes2D(info),
     layout: { data: format === 'NHWC' ? 'b01f' : 'bf01', kernel: '01io' },
     groups,
+    separate: platform === 'cpu' && groups > 1 && w[2] > 1,
   };
 }
 
 const channelAxis = (attrs: Conv2DAttrs): number => (attrs.dataFormat === 'NCHW' ? 1 : 3);
 
 for (const name of ['Conv2D', 'GroupedConv2D', 'FusedConv2D']) {
-  define<Conv2DAttrs>(name, (inputs, attrs) => {
+  define<Conv2DAttrs>(name, (inputs, attrs, context) => {
     const { x, filter } = inputs;
-    const y = forward(x, filter, convolution2D(x.shape, filter.shape, attrs));
+    const y = forward(x, filter, convolution2D(x.shape, filter.shape, attrs, context));
     return epilogue(y, inputs, attrs, channelAxis(attrs));
   });
 }
 
 for (const name of ['Conv2DBackpropInput', 'GroupedConv2DBackpropInput']) {
-  define<Conv2DAttrs & { inputShape: number[] }>(name, ({ dy, filter }, attrs) =>
-    inputGradient(dy, filter, convolution2D(attrs.inputShape, filter.shape, attrs)),
+  define<Conv2DAttrs & { inputShape: number[] }>(name, ({ dy, filter }, attrs, context) =>
+    inputGradient(dy, filter, convolution2D(attrs.inputShape, filter.shape, attrs, context)),
   );
 }
 
 for (const name of ['Conv2DBackpropFilter', 'GroupedConv2DBackpropFilter']) {
-  define<Conv2DAttrs & { filterShape: number[] }>(name, ({ x, dy }, attrs) =>
-    filterGradient(x, dy, convolution2D(x.shape, attrs.filterShape, attrs)),
+  define<Conv2DAttrs & { filterShape: number[] }>(name, ({ x, dy }, attrs, context) =>
+    filterGradient(x, dy, convolution2D(x.shape, attrs.filterShape, attrs, context)),
   );
 }
 
@@ -151,25 +185,35 @@ function flatten(w: Value): Value {
   return hlo.reshape(w, [h, width, 1, channels * multiplier]);
 }
 
-function depthwise(x: readonly number[], filter: readonly number[], attrs: Conv2DAttrs): Convolution {
+function depthwise(
+  x: readonly number[],
+  filter: readonly number[],
+  attrs: Conv2DAttrs,
+  context: Context,
+): Convolution {
   const [h, w, channels, multiplier] = filter;
-  return convolution2D(x, [h, w, 1, channels * multiplier], { ...attrs, groups: channels });
+  return convolution2D(x, [h, w, 1, channels * multiplier], { ...attrs, groups: channels }, context);
 }
 
 for (const name of ['DepthwiseConv2dNative', 'FusedDepthwiseConv2D']) {
-  define<Conv2DAttrs>(name, (inputs, attrs) => {
+  define<Conv2DAttrs>(name, (inputs, attrs, context) => {
     const { x, filter } = inputs;
-    const y = forward(x, flatten(filter), depthwise(x.shape, filter.shape, attrs));
+    const y = forward(x, flatten(filter), depthwise(x.shape, filter.shape, attrs, context));
     return epilogue(y, inputs, attrs, channelAxis(attrs));
   });
 }
 define<Conv2DAttrs & { inputShape: number[] }>(
   'DepthwiseConv2dNativeBackpropInput',
-  ({ dy, filter }, attrs) =>
-    inputGradient(dy, flatten(filter), depthwise(attrs.inputShape, filter.shape, attrs)),
+  ({ dy, filter }, attrs, context) =>
+    inputGradient(dy, flatten(filter), depthwise(attrs.inputShape, filter.shape, attrs, context)),
 );
-define<Conv2DAttrs & { filterShape: number[] }>('DepthwiseConv2dNativeBackpropFilter', ({ x, dy }, attrs) =>
-  hlo.reshape(filterGradient(x, dy, depthwise(x.shape, attrs.filterShape, attrs)), attrs.filterShape),
+define<Conv2DAttrs & { filterShape: number[] }>(
+  'DepthwiseConv2dNativeBackpropFilter',
+  ({ x, dy }, attrs, context) =>
+    hlo.reshape(
+      filterGradient(x, dy, depthwise(x.shape, attrs.filterShape, attrs, context)),
+      attrs.filterShape,
+    ),
 );
 
 // ---------------------------------------------------------------- 3-D kernels
