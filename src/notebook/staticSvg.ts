@@ -41,7 +41,7 @@ function option(chart: Chart): echarts.EChartsCoreOption {
       textStyle: { fontSize: 14, fontWeight: 'normal', color: INK },
     },
     grid: { left: wide ? 96 : 64, right: 20, top: 40, bottom: wide ? 84 : legend ? 76 : 52 },
-    legend: legend ? { bottom: 4, textStyle: { color: INK } } : undefined,
+    legend: legend ? { bottom: 4, itemGap: 26, textStyle: { color: INK } } : undefined,
   };
   switch (chart.kind) {
     case 'line':
@@ -110,7 +110,7 @@ function valueAxis(axis: Axis, nameGap: number) {
     min: axis.range?.[0],
     max: axis.range?.[1],
     scale: true,
-    axisLabel: { color: INK },
+    axisLabel: { color: INK, hideOverlap: true },
     axisLine: { lineStyle: { color: INK } },
     splitLine: { lineStyle: { color: GRID } },
   };
