@@ -1,4 +1,4 @@
-import { BACKEND_NAMES, BACKEND_VARIABLE, type BackendName, type SelectedBackend } from '../../src/backends';
+import { BACKEND_NAMES, BACKEND_VARIABLE, type SelectedBackend } from '../../src/backends';
 import { restoreRemovedUtil } from '../../src/backends/tensorflow';
 import { runProgram, unavailableBackends } from './runProgram';
 
@@ -54,14 +54,13 @@ test('a wrong name is one line with the right ones', () => {
   expect(error).not.toContain('\n');
 });
 
-test.each([...unavailable])(
-  'asking for %s, which is not there, is one line that says why',
-  (name: BackendName, reason) => {
+for (const [name, reason] of unavailable) {
+  test(`asking for ${name}, which is not there, is one line that says why`, () => {
     const { error } = select(name);
     expect(error).toContain(reason);
     expect(error).not.toContain('\n');
-  },
-);
+  });
+}
 
 test('functions that Node 23 removed are there for tfjs-node', () => {
   const util: Record<string, unknown> = {};
