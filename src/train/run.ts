@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Cifar10 } from '../data';
 import { modelWeights, type NamedArrays, saveWeights } from '../weights';
 import { type Jit, jit } from '../xla/jit';
+import { scan } from '../xla/scan';
 import { type Checkpoint, CheckpointFolder, requireSameRun, type RunState } from './checkpoint';
 import { Ema } from './ema';
 import { evaluate } from './evaluate';
@@ -19,10 +20,15 @@ const breathe = () => new Promise<void>(resolve => setImmediate(resolve));
 
 const secondsSince = (time: number) => (performance.now() - time) / 1000;
 
+/** A step's arguments after the images. */
+type StepInputs = [rows: tf.Tensor1D, labels: tf.Tensor1D, seed: tf.Tensor1D, rate: tf.Scalar];
+
 export class Run {
   private readonly sgd: Sgd;
   private readonly ema: Ema | undefined;
   private readonly step: Jit<Parameters<Step>, tf.Tensor1D>;
+  /** `stepsPerCall` steps at once: rows, labels, seeds and rates with a leading axis of steps → reports `[steps, 3]`. */
+  private readonly steps: Jit<StepInputs, tf.Tensor2D> | undefined;
   private readonly feed: Feed;
   private readonly order: BatchOrder;
   private readonly meter = new Meter();
@@ -40,7 +46,9 @@ export class Run {
   /** Steps and seconds of the parts of the run before this one. */
   private before = { steps: 0, seconds: 0 };
   private startSeconds = 0;
-  /** Since when images are counted: without the first step of this part. */
+  /** Steps of the first call of this part, in whose time the program was compiled. */
+  private firstCall = 1;
+  /** Since when images are counted: without the first call of this part. */
   private steady = this.begin;
   /** Seconds of validation and saving since then. */
   private idle = 0;
@@ -56,11 +64,16 @@ export class Run {
     const trainable = weights.filter(weight => weight.trainable);
     this.sgd = new Sgd(trainable, options);
     if (options.ema !== undefined) this.ema = new Ema(weights, options.ema);
-    this.step = jit(makeStep(model, trainable, this.sgd, this.ema, options), {
-      name: `train ${model.name}`,
-      sharding: stepSharding(options),
-    });
+    const step = makeStep(model, trainable, this.sgd, this.ema, options);
+    const sharding = stepSharding(options);
+    this.step = jit(step, { name: `train ${model.name}`, sharding });
     this.feed = new Feed(data.train);
+    const { resident } = this.feed;
+    if (resident && options.stepsPerCall > 1 && !sharding) {
+      const one = (...inputs: StepInputs): tf.Tensor => step(resident, ...inputs);
+      const name = `train ${model.name}, ${options.stepsPerCall} steps`;
+      this.steps = scan(one, { name }) as Jit<StepInputs, tf.Tensor2D>;
+    }
     this.order = new BatchOrder(data.train.count, options.batchSize, options.seed);
     for (const weight of weights) this.variables.set(`weights/${weight.name}`, variableOf(weight));
     trainable.forEach(({ name }, i) => this.variables.set(`velocity/${name}`, this.sgd.velocities[i]));
@@ -84,7 +97,7 @@ export class Run {
   async toEnd(): Promise<TrainResult> {
     const { steps, logInterval, validationInterval, signal } = this.options;
     while (this.done < steps && !signal?.aborted) {
-      await this.takeStep();
+      await this.takeSteps();
       if (this.done % logInterval === 0 || this.done === steps) await this.report();
       const due = validationInterval > 0 && this.done % validationInterval === 0;
       if (due && this.done < steps) await this.validate();
@@ -92,7 +105,7 @@ export class Run {
       await breathe();
     }
     const trainingSeconds = secondsSince(this.steady) - this.idle;
-    const images = this.options.batchSize * Math.max(0, this.done - this.before.steps - 1);
+    const images = this.options.batchSize * Math.max(0, this.done - this.before.steps - this.firstCall);
     const interrupted = this.done < steps;
     const final = interrupted ? undefined : await this.finish();
     if (interrupted) await this.save();
@@ -114,23 +127,55 @@ export class Run {
     this.meter.dispose();
   }
 
-  private async takeStep(): Promise<void> {
-    const { schedule, seed } = this.options;
+  /** One step, or `stepsPerCall` of them where nothing is to be done in between. */
+  private async takeSteps(): Promise<void> {
+    const { stepsPerCall, logInterval, validationInterval, steps } = this.options;
+    const left = (interval: number) => interval - (this.done % interval);
+    const pause = Math.min(left(logInterval), left(validationInterval || steps), steps - this.done);
+    const first = this.done === this.before.steps;
+    if (this.steps && pause >= stepsPerCall) await this.takeMany(this.steps, stepsPerCall);
+    else await this.takeOne();
+    if (!first) return;
+    this.startSeconds = secondsSince(this.begin);
+    this.steady = performance.now();
+    this.firstCall = this.done - this.before.steps;
+  }
+
+  private async takeOne(): Promise<void> {
+    const { seed, schedule } = this.options;
     const indices = this.order.indices(this.done);
     const taken = this.feed.take(indices);
-    const labels = tf.tensor1d(
-      Int32Array.from(indices, index => this.data.train.labels[index]),
-      'int32',
-    );
+    const labels = tf.tensor1d(this.labels(indices), 'int32');
     const draw = tf.tensor1d(stepSeed(seed, this.done), 'int32');
     const rate = tf.scalar(learningRateAt(schedule, this.done));
     this.meter.add(await this.step.async(taken.images, taken.rows, labels, draw, rate));
     this.feed.release(taken);
     tf.dispose([labels, draw, rate]);
     this.done++;
-    if (this.done > this.before.steps + 1) return;
-    this.startSeconds = secondsSince(this.begin);
-    this.steady = performance.now();
+  }
+
+  private async takeMany(steps: Jit<StepInputs, tf.Tensor2D>, count: number): Promise<void> {
+    const { seed, schedule, batchSize } = this.options;
+    const which = Array.from({ length: count }, (_, i) => this.done + i);
+    const indices = which.map(step => this.order.indices(step));
+    const whole = (parts: Int32Array[]) => Int32Array.from(parts.flatMap(part => [...part]));
+    const inputs = [
+      tf.tensor2d(whole(indices), [count, batchSize], 'int32'),
+      tf.tensor2d(whole(indices.map(each => this.labels(each))), [count, batchSize], 'int32'),
+      tf.tensor2d(
+        which.map(step => stepSeed(seed, step)),
+        [count, 2],
+        'int32',
+      ),
+      tf.tensor1d(which.map(step => learningRateAt(schedule, step))),
+    ];
+    this.meter.add(await steps.async(...(inputs as unknown as StepInputs)));
+    tf.dispose(inputs);
+    this.done += count;
+  }
+
+  private labels(indices: Int32Array): Int32Array {
+    return indices.map(index => this.data.train.labels[index]);
   }
 
   private async report(): Promise<void> {
@@ -139,7 +184,8 @@ export class Run {
     const loss = classificationLoss + regularizationLoss;
     if (!Number.isFinite(loss))
       throw new UserError(`The loss is ${loss} after step ${done}: lower the learning rate.`);
-    const pace = (secondsSince(this.steady) - this.idle) / Math.max(1, done - this.before.steps - 1);
+    const pace =
+      (secondsSince(this.steady) - this.idle) / Math.max(1, done - this.before.steps - this.firstCall);
     this.trainCurve.push({ step: done, error: 100 * wrong, loss });
     const progress = {
       step: done,
@@ -196,7 +242,9 @@ export class Run {
     const { checkpoint, steps } = this.options;
     if (!checkpoint || this.done === steps) return false;
     const { everySteps, everySeconds = CHECKPOINT_SECONDS } = checkpoint;
-    const byStep = everySteps !== undefined && this.done % everySteps === 0;
+    const saved = Math.max(this.saved.step, this.before.steps);
+    const byStep =
+      everySteps !== undefined && Math.floor(this.done / everySteps) > Math.floor(saved / everySteps);
     return byStep || secondsSince(this.saved.at) >= everySeconds;
   }
 

@@ -32,6 +32,8 @@ export interface RunExperimentOptions extends Pick<
   minutes?: number;
   /** In place of the experiment's; the record says so. */
   precision?: TrainOptions['precision'];
+  /** Steps that are one program of the device; see TrainOptions. */
+  stepsPerCall?: number;
 }
 
 /** How it went. */
@@ -74,7 +76,7 @@ export async function runExperiment(
     const result = await train(model, parts.data, {
       ...experiment.options,
       ...callbacks,
-      ...{ precision, validation: parts.validation, checkpoint, signal },
+      ...{ precision, stepsPerCall: options.stepsPerCall, validation: parts.validation, checkpoint, signal },
     });
     if (!result.final) return { status: 'interrupted', result };
     const finalTestError = parts.validation

@@ -78,7 +78,8 @@ export function stepSharding({ devices = 1 }: FullOptions): Sharding | undefined
 
 /** Hands a step its images: rows of the data set on the device, or, where the back end holds no bytes, only the batch. */
 export class Feed {
-  private readonly resident: tf.Tensor4D | undefined;
+  /** The whole split on the device. */
+  readonly resident: tf.Tensor4D | undefined;
 
   constructor(private readonly split: Split) {
     const onDevice = tf.getBackend() === 'xla';
@@ -116,12 +117,17 @@ export class Meter {
   private sum: tf.Tensor1D | undefined;
   private count = 0;
 
-  /** Takes the report over. */
-  add(report: tf.Tensor1D): void {
+  /** Takes over the report of a step, `[3]`, or of several, `[steps, 3]`. */
+  add(report: tf.Tensor1D | tf.Tensor2D): void {
     const before = this.sum;
-    this.sum = before ? tf.tidy(() => before.add(report) as tf.Tensor1D) : report;
-    if (before) tf.dispose([before, report]);
-    this.count++;
+    const steps = report.rank === 1 ? 1 : report.shape[0];
+    this.sum = tf.tidy(() => {
+      const sum = (report.rank === 1 ? report : report.sum(0)) as tf.Tensor1D;
+      return before ? (before.add(sum) as tf.Tensor1D) : tf.keep(sum);
+    });
+    if (before) before.dispose();
+    if (this.sum !== report) report.dispose();
+    this.count += steps;
   }
 
   /** Means since the last call. */

@@ -1,0 +1,81 @@
+/** The loop itself: what it reports, what it refuses, and that several steps a call are the same steps. */
+import * as tf from '@tensorflow/tfjs';
+import { selectBackend } from '../../src/backends';
+import { train, type Progress, type TrainOptions } from '../../src/train';
+import { readWeights } from '../../src/weights';
+import { madeUpData, smallModel } from './killable';
+
+const data = madeUpData();
+const base: TrainOptions = {
+  schedule: { type: 'linear', peak: 0.05, steps: 14, warmupSteps: 3 },
+  ...{ batchSize: 16, nesterov: true, ema: 0.9, logInterval: 5, validationInterval: 7 },
+};
+
+let backend: string;
+beforeAll(async () => void (backend = (await selectBackend()).name));
+
+async function run(options: TrainOptions) {
+  const progress: Progress[] = [];
+  const model = smallModel(1);
+  const result = await train(model, data, { ...base, ...options, onProgress: p => progress.push(p) });
+  const weights = await readWeights(model);
+  model.dispose();
+  return { result, progress, weights };
+}
+
+test('reports at each interval and at the end; validates in between and at the end', async () => {
+  const { result, progress } = await run({});
+  expect(progress.map(({ step }) => step)).toEqual([5, 10, 14]);
+  expect(result.curve.map(({ step }) => step)).toEqual([7, 14]);
+  expect(result.final).toEqual(result.curve[1]);
+  expect(progress[2]).toMatchObject({ steps: 14, epoch: 2.24, epochs: 2.24, secondsLeft: 0 });
+  for (const { loss, classificationLoss, regularizationLoss } of progress)
+    expect(loss).toBeCloseTo(classificationLoss + regularizationLoss, 6);
+});
+
+test('several steps a call are the steps one by one', async () => {
+  const single = await run({});
+  const several = await run({ stepsPerCall: 2 });
+  expect(several.progress.map(({ step }) => step)).toEqual([5, 10, 14]);
+  several.result.trainCurve.forEach(({ loss, error }, i) => {
+    expect(loss).toBeCloseTo(single.result.trainCurve[i].loss, 3);
+    expect(error).toBeCloseTo(single.result.trainCurve[i].error, 1);
+  });
+  for (const [name, { data: values }] of several.weights) {
+    const expected = single.weights.get(name)!.data;
+    values.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 3));
+  }
+});
+
+test('a learning rate that blows up ends the run with a word of advice', async () => {
+  await expect(run({ schedule: { type: 'linear', peak: 1e30, steps: 10 }, logInterval: 2 })).rejects.toThrow(
+    /The loss is (NaN|Infinity) after step \d+: lower the learning rate/,
+  );
+});
+
+test.each([
+  [{ batchSize: 0 }, 'batchSize is 0'],
+  [{ momentum: 1 }, 'momentum is 1'],
+  [{ stepsPerCall: 1.5 }, 'stepsPerCall is 1.5'],
+  [{ precision: 'float8' as never }, "precision is 'float8'; give one of float32"],
+  [{ checkpoint: { folder: '' } }, 'checkpoint.folder is empty'],
+])('%j is refused by name', async (options, message) => {
+  await expect(run(options)).rejects.toThrow(message);
+});
+
+test('half precision trains where the engine is ours, and is refused elsewhere', async () => {
+  if (backend !== 'xla') {
+    await expect(run({ precision: 'mixed_bfloat16' })).rejects.toThrow('needs back end xla');
+    return;
+  }
+  const [half, full] = [await run({ precision: 'mixed_bfloat16' }), await run({})];
+  const [a, b] = [half.result.trainCurve[0].loss, full.result.trainCurve[0].loss];
+  expect(a).not.toBe(b);
+  expect(Math.abs(a - b) / b).toBeLessThan(0.05);
+});
+
+test('frees what it made', async () => {
+  const before = tf.memory().numTensors;
+  await run({ stopAfter: 3 });
+  expect(tf.memory().numTensors).toBe(before);
+});
