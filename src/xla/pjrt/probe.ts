@@ -102,7 +102,7 @@ function run(plugin: Plugin): { stage: string; failure?: string } {
     ],
     {
       env: { ...process.env, NODE_OPTIONS: '', TF_CPP_MIN_LOG_LEVEL: '3' },
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       encoding: 'utf8',
       timeout: TIME_LIMIT_MS,
     },
@@ -117,7 +117,8 @@ function run(plugin: Plugin): { stage: string; failure?: string } {
   }
   if ((child.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
     return { stage, failure: `it hangs while ${stage} (${TIME_LIMIT_MS / 1000} s)` };
-  const how = child.signal ?? `exit code ${child.status}`;
+  const fatal = /^F\d{4} .*?\] (.*)$/m.exec(child.stderr ?? '')?.[1]; // XLA's log of why it gave up
+  const how = [child.signal ?? `exit code ${child.status}`, fatal].filter(Boolean).join(': ');
   return { stage, failure: `it crashes while ${stage || 'starting'} (${how})` };
 }
 
@@ -126,7 +127,8 @@ export function probe(plugin: Plugin): string | undefined {
   let stamp: string;
   try {
     const { mtimeMs, size } = fs.statSync(plugin.path);
-    stamp = [mtimeMs, size, process.version, hardwareKey(plugin.kind)].join(' ');
+    const { XLA_FLAGS = '' } = process.env; // an unknown flag there ends the process
+    stamp = [mtimeMs, size, process.version, XLA_FLAGS, hardwareKey(plugin.kind)].join(' ');
   } catch (error) {
     return (error as Error).message;
   }
