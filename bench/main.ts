@@ -54,12 +54,13 @@ async function start(names: readonly string[], o: Options): Promise<Map<Peer, Re
 }
 
 async function measure(peers: ReadonlyMap<Peer, Ready>, o: Options): Promise<Result[]> {
-  const times = new Map<Peer, { ms: number[]; peakMB: number }>();
+  const times = new Map<Peer, { ms: number[]; cpuMs: number[]; peakMB: number }>();
   try {
     for (let round = 0; round < o.rounds; round++) {
       for (const peer of peers.keys()) {
-        const { ms, peakMB } = await peer.run(o.steps);
-        times.set(peer, { ms: [...(times.get(peer)?.ms ?? []), ...ms], peakMB });
+        const { ms, cpuMs, peakMB } = await peer.run(o.steps);
+        const before = times.get(peer) ?? { ms: [], cpuMs: [] };
+        times.set(peer, { ms: [...before.ms, ...ms], cpuMs: [...before.cpuMs, cpuMs], peakMB });
       }
     }
   } finally {

@@ -13,6 +13,8 @@ export interface Ready {
 export interface Round {
   /** Milliseconds of each step. */
   readonly ms: number[];
+  /** Processor time of a step, all threads together, milliseconds: less disturbed by other programs than the clock. */
+  readonly cpuMs: number;
   /** Most resident memory so far. */
   readonly peakMB: number;
 }

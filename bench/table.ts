@@ -7,6 +7,8 @@ export interface Result {
   readonly peakMB: number;
   /** Milliseconds of every step, all rounds together. */
   readonly ms: readonly number[];
+  /** Processor time of a step by round, milliseconds. */
+  readonly cpuMs: readonly number[];
 }
 
 export function median(values: readonly number[]): number {
@@ -25,15 +27,16 @@ export function formatTable(results: readonly Result[], batch: number): string {
       step.toFixed(1),
       Math.min(...r.ms).toFixed(1),
       (step / base).toFixed(2),
+      median(r.cpuMs).toFixed(0),
       ((1000 * batch) / step).toFixed(0),
       r.compileSeconds.toFixed(1),
       r.peakMB.toFixed(0),
       r.version,
     ];
   });
-  const table = [['', 'ms/step', 'fastest', 'ratio', 'images/s', 'first step s', 'peak MB', 'version'], ...rows]; // prettier-ignore
+  const table = [['', 'ms/step', 'fastest', 'ratio', 'CPU ms', 'images/s', 'first step s', 'peak MB', 'version'], ...rows]; // prettier-ignore
   const width = table[0].map((_, column) => Math.max(...table.map(row => row[column].length)));
   const cell = (text: string, i: number): string =>
-    i === 0 || i === 7 ? text.padEnd(width[i]) : text.padStart(width[i]);
+    i === 0 || i === 8 ? text.padEnd(width[i]) : text.padStart(width[i]);
   return table.map(row => row.map(cell).join('  ').trimEnd()).join('\n');
 }

@@ -51,12 +51,15 @@ async function main(): Promise<void> {
   say({ version: `${selected.device}`, device: selected.kind, compileSeconds: seconds });
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const ms: number[] = [];
+    const before = process.cpuUsage();
     for (let i = 0; i < Number(line); i++) {
       const start = performance.now();
       await run();
       ms.push(performance.now() - start);
     }
-    say({ ms, peakMB: process.resourceUsage().maxRSS / 1024 });
+    const used = process.cpuUsage(before);
+    const cpuMs = (used.user + used.system) / 1000 / Math.max(1, ms.length);
+    say({ ms, cpuMs, peakMB: process.resourceUsage().maxRSS / 1024 });
   }
 }
 

@@ -16,9 +16,11 @@ def serve(version, device, step):
     say(version=version, device=device, compileSeconds=time.perf_counter() - begin)
     for line in sys.stdin:
         times = []
+        used = time.process_time()
         for _ in range(int(line)):
             begin = time.perf_counter()
             step()
             times.append(1000 * (time.perf_counter() - begin))
+        cpu = 1000 * (time.process_time() - used) / max(1, len(times))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        say(ms=times, peakMB=peak)
+        say(ms=times, cpuMs=cpu, peakMB=peak)

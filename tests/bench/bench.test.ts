@@ -4,7 +4,7 @@ import * as path from 'path';
 import { formatTable, median } from '../../bench/table';
 
 const result = (name: string, ms: number[]) => ({
-  ...{ name, ms, version: `${name} 1`, device: 'cpu', compileSeconds: 2, peakMB: 100 },
+  ...{ name, ms, cpuMs: ms, version: `${name} 1`, device: 'cpu', compileSeconds: 2, peakMB: 100 },
 });
 
 test('the median of an even number of values lies between the middle two', () => {
@@ -16,8 +16,8 @@ test('the table gives medians, the fastest step and ratios to the first line', (
   const [, ours, theirs] = formatTable([result('xla', [10, 20, 30]), result('torch', [5, 10, 60])], 64).split(
     '\n',
   );
-  expect(ours.split(/\s+/).slice(0, 5)).toEqual(['xla', '20.0', '10.0', '1.00', '3200']);
-  expect(theirs.split(/\s+/).slice(0, 5)).toEqual(['torch', '10.0', '5.0', '0.50', '6400']);
+  expect(ours.split(/\s+/).slice(0, 6)).toEqual(['xla', '20.0', '10.0', '1.00', '20', '3200']);
+  expect(theirs.split(/\s+/).slice(0, 6)).toEqual(['torch', '10.0', '5.0', '0.50', '10', '6400']);
 });
 
 test('a round with the engine', () => {
