@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram, SetupError } from './steps.mjs';
 
@@ -22,10 +22,33 @@ function upToDate(root) {
   }
 }
 
-/** Installs the npm packages of the lock file where they are missing or of another version. */
+/**
+ * Installs the npm packages of the lock file where they are missing or of another version. npm ci begins by removing what is
+ * there: it is kept aside, and put back when the installation fails.
+ */
 export function installPackages(root, say) {
   if (upToDate(root)) return;
   say('npm packages: installing …');
+  const modules = join(root, 'node_modules');
+  const aside = join(root, '.cache', 'node_modules.before');
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  if (existsSync(modules)) renameSync(modules, aside);
+  try {
+    npmCi(root);
+    if (!upToDate(root))
+      throw new SetupError('npm ci left packages out: remove node_modules and start again');
+  } catch (error) {
+    if (existsSync(aside)) {
+      rmSync(modules, { recursive: true, force: true });
+      renameSync(aside, modules);
+    }
+    throw error;
+  }
+  rmSync(aside, { recursive: true, force: true });
+}
+
+function npmCi(root) {
   // npm itself runs this script most of the time; its own program is then known.
   const npm = process.env.npm_execpath;
   const [program, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
@@ -37,5 +60,4 @@ export function installPackages(root, say) {
         ? 'the npm registry cannot be reached: connect to the network (or set npm’s registry or proxy) and start again'
         : undefined,
   });
-  if (!upToDate(root)) throw new SetupError('npm ci left packages out: remove node_modules and start again');
 }
