@@ -4,7 +4,8 @@
  * - imports of folders ('./src/data' for './src/data/index'), which it type-checks but does not find when it runs them;
  * - after a file has changed, modules that import it are loaded anew too, not only the file itself;
  * - all that a loop prints arrives, not only its first 512 lines;
- * - files may change, appear and go while a cell runs, without the compiler's losing its timers.
+ * - { steps } works for { steps: steps } with a variable of an earlier cell;
+ * - files that appear or go while a cell runs are no error of the cell.
  * A kernelspec calls it: node jupyter/kernel/launch.cjs kernel --config-path=FILE
  */
 const path = require('node:path');
@@ -57,38 +58,6 @@ function imports(file, code) {
     ([, name]) => `${path.posix.join(folder, name)}.js`,
   );
 }
-
-// The compiler's watch has two timers, tslab keeps room for one and throws at a second. The one that forgets failed
-// look-ups (a file appeared or went) gets a timer of its own; only the one that rebuilds is tslab's.
-const { sys } = require('@tslab/typescript-for-tslab');
-const lookupTimers = new Set();
-
-/** tslab assigns both functions on an object derived from `sys`: what it assigns there is wrapped. */
-function wrapAssigned(name, wrap) {
-  const own = sys[name];
-  Object.defineProperty(sys, name, {
-    get: () => own,
-    set(assigned) {
-      Object.defineProperty(this, name, { value: wrap(assigned), writable: true });
-    },
-  });
-}
-wrapAssigned('setTimeout', assigned => (callback, ...rest) => {
-  if (callback.name !== 'invalidateResolutionsOfFailedLookup') return assigned(callback, ...rest);
-  const timer = setTimeout(
-    () => {
-      lookupTimers.delete(timer);
-      callback();
-    },
-    ...rest,
-  );
-  lookupTimers.add(timer);
-  return timer;
-});
-wrapAssigned('clearTimeout', assigned => timer => {
-  if (lookupTimers.delete(timer)) clearTimeout(timer);
-  else assigned(timer);
-});
 
 const ts = require(require.resolve('@tslab/typescript-for-tslab', { paths: [require.resolve('tslab')] }));
 
