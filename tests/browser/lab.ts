@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 
@@ -43,6 +44,8 @@ export async function startLab(args: string[] = []): Promise<Lab> {
   const script = join(ROOT, 'scripts', 'start.mjs');
   const server = spawn(process.execPath, [script, '--no-browser', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Settings and open tabs of its own, not the user's.
+    env: { ...process.env, JUPYTER_CONFIG_DIR: mkdtempSync(join(tmpdir(), 'jupyter-config-')) },
   });
   const ended = new Promise<number | null>(resolve => server.once('exit', code => resolve(code)));
   const address = await printedAddress(server);
@@ -78,25 +81,22 @@ export async function openNotebook(page: Page, lab: Lab, notebook: string): Prom
   await waitForKernel(page);
 }
 
-/** Waits until the kernel's state is idle. */
-export async function waitForKernel(page: Page, timeout = 90_000): Promise<void> {
-  await page.waitForSelector('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]', {
-    timeout,
-  });
+/** Waits until the status bar names our kernel and calls it idle. (The notebook's own sign is idle before there is a kernel.) */
+export async function waitForKernel(page: Page, timeout = 150_000): Promise<void> {
+  await page.getByText(/tslab\) \| Idle/).waitFor({ timeout });
 }
 
 /** Runs all cells, and waits until none waits or runs. */
 export async function runAll(page: Page, timeout: number): Promise<void> {
   await page.click('.lm-MenuBar-item:has-text("Run")');
   await page.click('.lm-Menu-item[data-command="runmenu:run-all"]');
-  await page.waitForFunction(
-    () => {
-      const cells = [...document.querySelectorAll('.jp-CodeCell')];
-      const prompts = cells.map(cell => cell.querySelector('.jp-InputArea-prompt')?.textContent ?? '');
-      return prompts.length > 0 && prompts.every(prompt => /\[\d+\]/.test(prompt));
-    },
-    undefined,
-    { timeout, polling: 500 },
-  );
+  const prompts = page.locator('.jp-CodeCell .jp-InputArea-prompt');
+  const end = Date.now() + timeout;
+  for (;;) {
+    const texts = await prompts.allInnerTexts();
+    if (texts.length > 0 && texts.every(text => /\[\d+\]/.test(text))) break;
+    if (Date.now() > end) throw new Error(`cells still run after ${timeout / 1000} s: ${texts.join(' ')}`);
+    await page.waitForTimeout(500);
+  }
   await waitForKernel(page, timeout);
 }
