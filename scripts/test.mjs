@@ -28,7 +28,7 @@ function runTests(args) {
   const report = join(ROOT, 'logs', 'jest.json');
   mkdirSync(join(ROOT, 'logs'), { recursive: true });
   rmSync(report, { force: true });
-  const ok = run('jest', ['--json', `--outputFile=${report}`, ...args]);
+  const ok = run('jest', ['--json', `--outputFile=${report}`, '--maxWorkers=2', ...args]);
   try {
     const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
       readFileSync(report, 'utf8'),
