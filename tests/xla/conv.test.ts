@@ -25,6 +25,9 @@ const CASES: Record<string, Case> = {
   'even kernel': { x: [2, 8, 8, 3], filter: [4, 2, 3, 4], stride: [2, 1], pad: 'same' },
   'large kernel': { x: [2, 6, 6, 2], filter: [5, 7, 2, 3], stride: 1, pad: 'same' },
   'explicit padding': { x: [2, 6, 5, 3], filter: [3, 3, 3, 2], stride: 2, pad: [[0, 0], [2, 1], [0, 2], [0, 0]] }, // prettier-ignore
+  'kernel larger than the image': { x: [3, 2, 2, 8], filter: [3, 3, 8, 6], stride: 1, pad: 'same' },
+  'the same, stride 2': { x: [3, 3, 2, 4], filter: [3, 3, 4, 5], stride: 2, pad: 'same' },
+  '4×4 to 2×2': { x: [3, 4, 4, 4], filter: [3, 3, 4, 5], stride: 2, pad: 'same' },
   dilated: { x: [2, 11, 9, 3], filter: [3, 3, 3, 4], stride: 1, pad: 'same', dilation: 2 },
 };
 
