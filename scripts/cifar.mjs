@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/**
+ * npm run -s cifar -- COMMAND: the command line of src/cli, with settings that a process must have from its start.
+ * glibc keeps freed memory instead of giving it back to the system at each training step (docs/performance.md).
+ */
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import process from 'node:process';
+import { fileURLToPath, pathToFileURL, URL } from 'node:url';
+
+const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const env = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_MAX_: '0',
+  MALLOC_TRIM_THRESHOLD_: '17179869184',
+  ...process.env,
+};
+const child = spawn(process.execPath, ['--import', tsx, main, ...process.argv.slice(2)], {
+  env,
+  stdio: 'inherit',
+});
+// A terminal's Ctrl-C reaches the command itself, which ends when it has saved; other signals are handed on.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
