@@ -93,7 +93,8 @@ export async function runAll(page: Page, timeout: number): Promise<void> {
   const prompts = page.locator('.jp-CodeCell .jp-InputArea-prompt');
   const end = Date.now() + timeout;
   for (;;) {
-    const texts = await prompts.allInnerTexts();
+    // JupyterLab draws only the cells near the screen: the prompts of others are empty.
+    const texts = (await prompts.allInnerTexts()).filter(text => text.trim() !== '');
     if (texts.length > 0 && texts.every(text => /\[\d+\]/.test(text))) break;
     if (Date.now() > end) throw new Error(`cells still run after ${timeout / 1000} s: ${texts.join(' ')}`);
     await page.waitForTimeout(500);
