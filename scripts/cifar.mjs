@@ -4,18 +4,16 @@
  * glibc keeps freed memory instead of giving it back to the system at each training step (docs/performance.md).
  */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL, URL } from 'node:url';
 
 const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-const env = {
-  MALLOC_ARENA_MAX: '1',
-  MALLOC_MMAP_MAX_: '0',
-  MALLOC_TRIM_THRESHOLD_: '17179869184',
-  ...process.env,
-};
+// The same settings as the notebooks' kernel has.
+const kernel = new URL('../jupyter/kernels/tslab/kernel.json', import.meta.url);
+const env = { ...JSON.parse(readFileSync(kernel, 'utf8')).env, ...process.env };
 const child = spawn(process.execPath, ['--import', tsx, main, ...process.argv.slice(2)], {
   env,
   stdio: 'inherit',

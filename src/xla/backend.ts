@@ -44,7 +44,8 @@ const SMALL = 1 << 16;
 /** Host arrays of at most this many elements become literals of a traced program. */
 const LITERAL = 16;
 
-const STORAGE: Partial<Record<DataType, DType>> = {
+/** How the device stores tfjs's types. */
+export const STORAGE: Partial<Record<DataType, DType>> = {
   float32: 'f32',
   int32: 's32',
   bool: 'pred',

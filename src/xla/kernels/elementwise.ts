@@ -1,8 +1,8 @@
 /** Elementwise kernels. Semantics, NaN included, are those of tfjs's `cpu` back end. */
 import { type DataType, registerKernel } from '@tensorflow/tfjs-core';
-import { type XlaBackend } from '../backend';
+import { STORAGE, type XlaBackend } from '../backend';
 import * as hlo from '../hlo';
-import { type DType, type Direction, type Value } from '../hlo';
+import { type Direction, type Value } from '../hlo';
 import { broadcast, like } from './broadcast';
 import { define, listOf } from './define';
 
@@ -204,18 +204,11 @@ define('Select', ({ condition, t, e }) => {
 
 // ---------------------------------------------------------------- types
 
-const DTYPES: Partial<Record<DataType, DType>> = {
-  float32: 'f32',
-  int32: 's32',
-  bool: 'pred',
-  complex64: 'c64',
-};
-
 define<{ dtype: DataType }>('Cast', ({ x }, { dtype }, { dtypes }) => {
   if (dtypes.x === dtype) return x;
   if (dtype === 'bool') return notZero(x.dtype === 'c64' ? hlo.real(x) : x);
   if (dtype === 'complex64') return hlo.complex(toFloat(x), hlo.fill(0, { dtype: 'f32', shape: x.shape }));
-  const target = DTYPES[dtype];
+  const target = STORAGE[dtype];
   if (!target) throw new Error(`Cannot cast ${dtypes.x} to ${dtype}.`);
   return hlo.convert(x.dtype === 'c64' ? hlo.real(x) : x, target);
 });

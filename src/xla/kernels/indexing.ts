@@ -1,14 +1,13 @@
 /** Kernels that take or put elements at computed places. */
 import { type DataType, backend_util, util } from '@tensorflow/tfjs-core';
+import { STORAGE } from '../backend';
 import { DeviceArray } from '../deviceArray';
 import { XlaError } from '../errors';
 import * as hlo from '../hlo';
-import { type DType, type Value } from '../hlo';
+import { type Value } from '../hlo';
 import { define } from './define';
 
 const MOVE = { storage: true };
-const DTYPES: Partial<Record<DataType, DType>> = { float32: 'f32', int32: 's32', bool: 'pred' };
-
 interface GatherAttrs {
   axis: number;
   batchDims: number;
@@ -127,7 +126,7 @@ define<{ depth: number; onValue: number; offValue: number; dtype: DataType }>(
       hlo.broadcastInDim(hlo.convert(indices, 's32'), shape, dims),
       'EQ',
     );
-    const out: hlo.TensorType = { dtype: DTYPES[dtype] ?? 'f32', shape };
+    const out: hlo.TensorType = { dtype: STORAGE[dtype] ?? 'f32', shape };
     return hlo.select(hit, hlo.fill(onValue, out), hlo.fill(offValue, out));
   },
 );

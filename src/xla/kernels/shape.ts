@@ -1,18 +1,11 @@
 /** Kernels that move data without computing: reshape, transpose, slice, pad, concatenate, tile and relatives. */
 import { type DataType, backend_util, registerKernel, slice_util, util } from '@tensorflow/tfjs-core';
-import { BACKEND, type XlaBackend } from '../backend';
+import { BACKEND, STORAGE, type XlaBackend } from '../backend';
 import * as hlo from '../hlo';
 import { type DType, type Value } from '../hlo';
 import { define, kernelNames, listOf } from './define';
 
 const MOVE = { storage: true };
-const DTYPES: Partial<Record<DataType, DType>> = {
-  float32: 'f32',
-  int32: 's32',
-  bool: 'pred',
-  complex64: 'c64',
-};
-
 define<{ shape: number[] }>(
   'Reshape',
   ({ x }, { shape }) => hlo.reshape(x, util.inferFromImplicitShape(shape, x.size)),
@@ -315,7 +308,7 @@ function source<A>(name: string, make: (attrs: A) => Value): void {
 }
 
 source<{ shape: number[]; value: number; dtype?: DataType }>('Fill', ({ shape, value, dtype }) =>
-  hlo.fill(value, { dtype: DTYPES[dtype ?? 'float32']!, shape }),
+  hlo.fill(value, { dtype: STORAGE[dtype ?? 'float32']!, shape }),
 );
 
 /** The lengths are those of TensorFlow.js: a step that leads away from `stop` gives nothing, the step 1 turns round. */
@@ -323,7 +316,7 @@ source<{ start: number; stop: number; step: number; dtype?: DataType }>('Range',
   const { start, stop, step, dtype = 'float32' } = a;
   const away = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
   const count = away ? 0 : Math.abs(Math.ceil((stop - start) / step));
-  const type = { dtype: DTYPES[dtype]!, shape: [count] };
+  const type = { dtype: STORAGE[dtype]!, shape: [count] };
   const round = dtype === 'int32' ? Math.trunc : (x: number): number => x;
   return progression(type, round(start), stop < start && step === 1 ? -1 : round(step));
 });
