@@ -4,8 +4,10 @@ import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type ActivationAttrs, epilogue } from './activation';
 import { type Context, define } from './define';
+import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
 import { factor, productPrecision } from './precision';
+import { hasAvx512 } from '../pjrt/hardware';
 
 /** Axis letters of activations (`lhs`) and kernels (`rhs`), see `hlo.convolution`. */
 interface Layout {
@@ -22,6 +24,8 @@ export interface Convolution {
   readonly separate?: boolean;
   /** The padding is an operation of its own, see `padded`. */
   readonly padFirst?: boolean;
+  /** The filter gradient is computed by matrix products. */
+  readonly products?: boolean;
 }
 
 /**
@@ -116,6 +120,7 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 /** dL/dw: the input convolved with the gradient, batch and channels swapped. */
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
+  if (c.products) return hlo.convert(filterProducts(factor(x), factor(dy), c.axes), 'f32');
   const gradient = hlo.convolution(factor(x), factor(dy), {
     layout: {
       lhs: swap(c.layout.data, 'b', 'f'),
@@ -171,12 +176,13 @@ function convolution2D(
     backend_util.convertConv2DDataFormat(format),
   );
   const axes = axes2D(info);
+  const layout = { data: format === 'NHWC' ? 'b01f' : 'bf01', kernel: '01io' };
+  if (platform !== 'cpu') return { axes, layout, groups };
+  const separate = groups > 1 && w[2] > 1;
   return {
-    axes,
-    layout: { data: format === 'NHWC' ? 'b01f' : 'bf01', kernel: '01io' },
-    groups,
-    separate: platform === 'cpu' && groups > 1 && w[2] > 1,
-    padFirst: platform === 'cpu' && axes.some(a => Math.min(a.input, a.output) < a.kernel),
+    ...{ axes, layout, groups, separate },
+    padFirst: axes.some(a => Math.min(a.input, a.output) < a.kernel),
+    products: !hasAvx512() && format === 'NHWC' && (groups === 1 || separate) && productsFit(axes),
   };
 }
 

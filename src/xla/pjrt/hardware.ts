@@ -28,10 +28,20 @@ const read = (file: string): string => {
   }
 };
 
+/** The processor's features as Linux names them: `avx2`, `avx512f`, … */
+const processorFlags = (): string[] =>
+  (/^(?:flags|Features)\s*:(.*)$/m.exec(read('/proc/cpuinfo'))?.[1] ?? '').trim().split(/\s+/);
+
+let avx512: boolean | undefined;
+
+/** Whether the processor has AVX-512, for which XLA's libraries have kernels of their own. */
+export function hasAvx512(): boolean {
+  return (avx512 ??= processorFlags().includes('avx512f'));
+}
+
 /** Text that differs where a program compiled for this kind of device may not run: the processor's features, the driver. */
 export function hardwareKey(kind: Plugin['kind']): string {
   if (kind !== 'cpu') return read('/proc/driver/nvidia/version') || read('/sys/module/amdgpu/version');
-  const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(read('/proc/cpuinfo'))?.[1] ?? '';
-  const features = crypto.createHash('sha256').update(flags.trim().split(/\s+/).sort().join(' '));
+  const features = crypto.createHash('sha256').update(processorFlags().sort().join(' '));
   return `${os.arch()} ${os.cpus()[0]?.model ?? ''} ${features.digest('hex')}`;
 }
