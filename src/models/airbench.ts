@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { BatchNorm } from './batchNorm';
 import { hashString, sfc32 } from './random';
 
 /** Side of the first layer's patches in pixels, and the filters that whiten them: each eigenvector with both signs. */
@@ -64,7 +65,7 @@ export function airbench({
     );
   // The paper's has no γ: here it is 1 and the speedrun does not train it (tfjs can't leave it out).
   const norm = (at: string, x: tf.SymbolicTensor) =>
-    apply(tf.layers.batchNormalization({ name: at, momentum: 0.6, epsilon: 1e-12 }), x);
+    apply(new BatchNorm({ name: at, momentum: 0.6, epsilon: 1e-12 }), x);
 
   const whitening = tf.layers.conv2d({
     name: 'whitening',

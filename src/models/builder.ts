@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
+import { BatchNorm } from './batchNorm';
 import { heNormal } from './initializers';
 import { type ModelOptions, requireOneOf, requireWhole } from './options';
 import { Dropout } from './dropout';
@@ -91,7 +92,7 @@ export class Builder {
   }
 
   batchNorm(name: string, x: tf.SymbolicTensor) {
-    return apply(tf.layers.batchNormalization({ name, momentum: this.momentum, epsilon: this.epsilon }), x);
+    return apply(new BatchNorm({ name, momentum: this.momentum, epsilon: this.epsilon }), x);
   }
 
   relu(name: string, x: tf.SymbolicTensor) {

@@ -87,7 +87,7 @@ export class ExecutableCache {
 
   /** Keeps a program that took `compileMs` to compile, if that is long. Never fails: at worst it is not kept. */
   store(program: string, options: CompileOptions, executable: PjrtExecutable, compileMs: number): void {
-    if (compileMs < this.minCompileMs) return;
+    if (compileMs < this.minCompileMs || callsOneDnn(options)) return;
     let serialized: Uint8Array;
     try {
       serialized = executable.serialize();
@@ -162,6 +162,16 @@ export class ExecutableCache {
       if (total > this.maxBytes) remove(file);
     }
   }
+}
+
+/**
+ * Whether programs may call oneDNN: writing such a program down ends the process (std::bad_alloc in the serializer of
+ * lammps-jax-pjrt-cpu 0.11.2).
+ */
+function callsOneDnn({ flags }: CompileOptions): boolean {
+  const flag = 'xla_cpu_experimental_onednn_custom_call';
+  const inEnvironment = new RegExp(`${flag}(?!=(false|0))`).test(process.env.XLA_FLAGS ?? '');
+  return Boolean(flags?.[flag] ?? inEnvironment);
 }
 
 /** Deletes a file, or leaves it where that is not allowed. */

@@ -37,7 +37,7 @@ export class Runtime {
 
   /** Text and parameters of the program that computes `roots`. */
   module(roots: readonly Value[], options?: ModuleOptions): Module {
-    return printModule(roots, options);
+    return printModule(roots, { writeOnce: this.client.platformName === 'cpu', ...options });
   }
 
   compile(module: Module, outputs: readonly TensorType[]): Program {

@@ -3,7 +3,7 @@ import { type Tensor, type Variable, engine, tidy } from '@tensorflow/tfjs-core'
 import { type XlaBackend } from './backend';
 import { type DeviceArray } from './deviceArray';
 import { XlaError } from './errors';
-import { type TensorType, type Value, parameter, printModule } from './hlo';
+import { type TensorType, type Value, parameter } from './hlo';
 import { type Program } from './runtime';
 import { type Sharding, checkSharding, executeOnDevices, splitAttribute } from './sharding';
 import { type Structure, flatten, unflatten } from './structure';
@@ -94,7 +94,7 @@ export function record<A extends unknown[], R>(
       [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
       return record(backend, fn, args, name, sharding);
     }
-    return finish(traced, assigned, updates, before, placeholders, name, sharding);
+    return finish(backend, traced, assigned, updates, before, placeholders, name, sharding);
   } finally {
     backend.tracer = undefined;
     for (const value of before.values()) value.release();
@@ -105,6 +105,7 @@ export function record<A extends unknown[], R>(
 type Traced = Pick<Trace, 'results' | 'resultTypes'> & { values: Value[] };
 
 function finish(
+  backend: XlaBackend,
   traced: Traced,
   assigned: readonly Variable[],
   updates: readonly Value[],
@@ -115,7 +116,7 @@ function finish(
 ): Trace {
   const roots = [...traced.values, ...updates];
   const variableOf = new Map([...before].map(([v, value]) => [value, v] as const));
-  const first = printModule(roots, { parameters: placeholders });
+  const first = backend.runtime.module(roots, { parameters: placeholders });
   const aliases = new Map<number, number>();
   first.parameters.forEach((p, i) => {
     const variable = variableOf.get(p);
@@ -130,7 +131,7 @@ function finish(
     if (axis === undefined) return;
     argumentAttributes.set(i, splitAttribute(first.parameters[i].rank, axis, devices!));
   });
-  const module = printModule(roots, {
+  const module = backend.runtime.module(roots, {
     ...{ parameters: placeholders, aliases, argumentAttributes, partitions: devices },
     name: name.replace(/\W/g, '_'),
   });

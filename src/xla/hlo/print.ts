@@ -1,4 +1,5 @@
 /** Prints a graph as a StableHLO module in MLIR text. Equal graphs print equal texts: the text is the cache key. */
+import { worthWriting } from './materialize';
 import { type TensorType, typeText } from './types';
 import { type Region, type Value, dependencies, insideRegion } from './value';
 
@@ -20,6 +21,8 @@ export interface ModuleOptions {
   readonly name?: string;
   /** Devices that run the program together. Results, and arguments without an attribute, are then held by every device. */
   readonly partitions?: number;
+  /** Values that would be computed anew from many arrays are written to memory once: see materialize.ts. */
+  readonly writeOnce?: boolean;
 }
 
 const REPLICATED = 'mhlo.sharding = "{replicated}"';
@@ -43,7 +46,7 @@ export function printModule(roots: readonly Value[], options: ModuleOptions = {}
     parameters.push(v);
   };
   options.parameters?.forEach(addParameter);
-  const printer = new Printer(names, addParameter);
+  const printer = new Printer(names, addParameter, options.writeOnce ? worthWriting(roots) : new Set());
   printer.emitAll(roots, '    ');
   const args = parameters.map((p, i) => {
     const attributes = [];
@@ -77,6 +80,7 @@ class Printer {
   constructor(
     private readonly names: Map<Value, string>,
     private readonly addParameter: (v: Value) => void,
+    private readonly written: ReadonlySet<Value>,
   ) {}
 
   /** Emits all values that `roots` need and that have no name yet, operands first; with `only`, just those of it. */
@@ -97,6 +101,7 @@ class Printer {
         }
         if (stack.length > before) continue;
         this.emit(v, indent);
+        if (this.written.has(v)) this.emitBarrier(v, indent);
         stack.pop();
       }
     }
@@ -135,6 +140,13 @@ class Printer {
         this.lines.push(`${indent}}) : ${signature}`);
       }
     }
+  }
+
+  /** Uses of `v` from here on see it behind a barrier that no fusion crosses. */
+  private emitBarrier(v: Value, indent: string): void {
+    const name = `%${this.count++}`;
+    this.lines.push(`${indent}${name} = stablehlo.optimization_barrier ${this.name(v)} : ${typeText(v)}`);
+    this.names.set(v, name);
   }
 
   private emitRegion(region: Region, indent: string): void {

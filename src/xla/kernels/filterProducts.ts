@@ -44,18 +44,20 @@ function patches(x: Value, phase: number, rows: Axis, columns: Axis): Value {
 /** dL/dw [kh, kw, ci, co] of x [n, h, w, ci] and dy [n, r, q, co]. */
 export function filterProducts(x: Value, dy: Value, [rows, columns]: readonly Axis[]): Value {
   const operands = new Map<number, Value>();
+  // Neither is computed anew for each tap.
+  const [image, gradient] = [hlo.barrier(x), hlo.barrier(dy)];
   const [ci, co] = [x.shape[3], dy.shape[3]];
   const filterRows = tapsOf(rows).map(tap => {
     const first = firstOf(rows, tap);
     const shift = Math.floor(first / rows.stride);
     const phase = first - shift * rows.stride;
-    const lhs = operands.get(phase) ?? patches(x, phase, rows, columns);
+    const lhs = operands.get(phase) ?? patches(image, phase, rows, columns);
     operands.set(phase, lhs);
     const over = lhs.shape[2] - rows.output - shift;
     const still = shift === 0 && over === 0;
     const rhs = still
-      ? dy
-      : hlo.barrier(hlo.pad(dy, zero(dy), [0, shift, 0, 0], [0, over, 0, 0], [0, 0, 0, 0]));
+      ? gradient
+      : hlo.barrier(hlo.pad(gradient, zero(dy), [0, shift, 0, 0], [0, over, 0, 0], [0, 0, 0, 0]));
     const [m, k] = [lhs.shape[0], rhs.size / co];
     const product = hlo.dotGeneral(hlo.reshape(lhs, [m, k]), hlo.reshape(rhs, [k, co]), {
       lhsContract: [1],

@@ -4,17 +4,58 @@ import { type Value } from '../hlo';
 import { like } from './broadcast';
 import { define } from './define';
 
+const f32 = (x: Value): Value => hlo.convert(x, 'f32');
+/** All axes but the last. */
+const rows = (x: Value): number[] => x.shape.slice(0, -1).map((_, i) => i);
+/** Elements that each channel has. */
+const rowCount = (x: Value): number => x.size / x.shape[x.rank - 1];
+const rsqrtOf = (variance: Value, epsilon: number): Value =>
+  hlo.rsqrt(hlo.add(variance, like(variance, epsilon)));
+
 /**
  * `scale · (x − mean) / √(variance + ε) + offset` (Ioffe & Szegedy 2015, algorithm 1), statistics given.
  */
 define<{ varianceEpsilon: number }>('FusedBatchNorm', (inputs, { varianceEpsilon }) => {
   const { x, mean, variance, offset, scale } = inputs;
-  const inverse = hlo.rsqrt(hlo.add(variance, like(variance, varianceEpsilon)));
+  const inverse = rsqrtOf(variance, varianceEpsilon);
   const a = scale ? hlo.mul(inverse, hlo.broadcastTo(scale, inverse.shape)) : inverse;
   const centred = hlo.sub(hlo.convert(x, 'f32'), hlo.broadcastTo(mean, x.shape));
   const y = hlo.mul(centred, hlo.broadcastTo(a, x.shape));
   const z: Value = offset ? hlo.add(y, hlo.broadcastTo(offset, x.shape)) : y;
   return hlo.convert(z, x.dtype);
+});
+
+/**
+ * Batch norm by the batch's own statistics: y, mean, biased variance. The variance is E[x²] − E[x]², as in flax: both sums in one
+ * reading of x. They are f32 also where x is bf16.
+ */
+define<{ epsilon: number }>('BatchNormTraining', ({ x, scale, offset }, { epsilon }) => {
+  const wide = f32(x);
+  const mean = hlo.div(hlo.sum(wide, rows(x)), like(scale, rowCount(x)));
+  const square = hlo.div(hlo.sum(hlo.mul(wide, wide), rows(x)), like(scale, rowCount(x)));
+  const variance = hlo.max(hlo.sub(square, hlo.mul(mean, mean)), like(mean, 0));
+  const a = hlo.mul(scale, rsqrtOf(variance, epsilon));
+  const centred = hlo.sub(wide, hlo.broadcastTo(mean, x.shape));
+  const y = hlo.add(hlo.mul(centred, hlo.broadcastTo(a, x.shape)), hlo.broadcastTo(offset, x.shape));
+  return [hlo.convert(y, x.dtype), mean, variance];
+});
+
+/**
+ * Its gradients dx, dscale, doffset. With x̂ = (x − mean)·r and r = 1/√(variance + ε): doffset = Σ dy, dscale = Σ dy·x̂ and
+ * dx = scale·r·(dy − doffset/n − x̂·dscale/n), computed as a·dy + b·x + c with a number of each a channel.
+ */
+define<{ epsilon: number }>('BatchNormTrainingGrad', ({ dy, x, scale, mean, variance }, { epsilon }) => {
+  const [wideX, wideDy] = [f32(x), f32(dy)];
+  const count = like(scale, rowCount(x));
+  const r = rsqrtOf(variance, epsilon);
+  const doffset = hlo.sum(wideDy, rows(x));
+  const dscale = hlo.mul(hlo.sub(hlo.sum(hlo.mul(wideDy, wideX), rows(x)), hlo.mul(mean, doffset)), r);
+  const a = hlo.mul(scale, r);
+  const b = hlo.neg(hlo.div(hlo.mul(hlo.mul(a, r), dscale), count));
+  const c = hlo.neg(hlo.add(hlo.div(hlo.mul(a, doffset), count), hlo.mul(b, mean)));
+  const each = (v: Value): Value => hlo.broadcastTo(v, x.shape);
+  const dx = hlo.add(hlo.add(hlo.mul(each(a), wideDy), hlo.mul(each(b), wideX)), each(c));
+  return [hlo.convert(dx, x.dtype), dscale, doffset];
 });
 
 interface LrnAttrs {
