@@ -14,6 +14,10 @@ export const dataOption = () =>
     "folder with CIFAR-10's binary batches (default: the images installed by npm)",
   );
 
+/** How many devices share a run. */
+export const devicesOption = () =>
+  new Option('--devices <n>', 'devices that share each batch (back end xla; default: 1)').argParser(whole(1));
+
 /** A whole number of at least `least`. */
 export function whole(least: number): (text: string) => number {
   return text => {

@@ -5,7 +5,15 @@ import { readExperiments } from '../train';
 import { PRECISIONS, type TrainOptions } from '../train/options';
 import { type Ending, runExperiments } from '../train/runExperiments';
 import { untilInterrupted } from './interrupt';
-import { backendOption, dataOption, jsonOption, positive, startBackend, whole } from './options';
+import {
+  backendOption,
+  dataOption,
+  devicesOption,
+  jsonOption,
+  positive,
+  startBackend,
+  whole,
+} from './options';
 import { duration, reporter } from './progress';
 
 interface Options {
@@ -17,6 +25,7 @@ interface Options {
   minutes?: number;
   precision?: TrainOptions['precision'];
   stepsPerCall?: number;
+  devices?: number;
   json?: boolean;
 }
 
@@ -35,6 +44,7 @@ export function runCommand(): Command {
     .option('--minutes <minutes>', 'stop, to be gone on with, after this time', positive)
     .addOption(new Option('--precision <name>', "in place of the experiments'").choices(PRECISIONS))
     .option('--steps-per-call <n>', 'steps that are one program of the device (default: 1)', whole(1))
+    .addOption(devicesOption())
     .addOption(dataOption())
     .addOption(backendOption())
     .addOption(jsonOption())
@@ -42,13 +52,13 @@ export function runCommand(): Command {
 }
 
 async function runFiles(files: string[], options: Options): Promise<void> {
-  const { checkpoints, records, precision, minutes, checkpointMinutes, stepsPerCall } = options;
+  const { checkpoints, records, precision, minutes, checkpointMinutes, stepsPerCall, devices } = options;
   const experiments = files.flatMap(readExperiments);
   const data = await loadCifar10({ folder: options.data });
   const backend = await startBackend(options.backend);
   const endings = await untilInterrupted(signal =>
     runExperiments(experiments, {
-      ...{ data, backend, signal, checkpoints, records, precision, minutes, stepsPerCall },
+      ...{ data, backend, signal, checkpoints, records, precision, minutes, stepsPerCall, devices },
       everySeconds: checkpointMinutes === undefined ? undefined : checkpointMinutes * 60,
       onMessage: message => console.error(message),
       reporter: () => reporter(),

@@ -7,7 +7,16 @@ import { PRECISIONS, type TrainOptions } from '../train/options';
 import { type Preset, presetExperiment, PRESETS } from '../train/presets';
 import { splitData } from '../train/runExperiment';
 import { untilInterrupted } from './interrupt';
-import { backendOption, dataOption, jsonOption, modelName, positive, startBackend, whole } from './options';
+import {
+  backendOption,
+  dataOption,
+  devicesOption,
+  jsonOption,
+  modelName,
+  positive,
+  startBackend,
+  whole,
+} from './options';
 import { duration, reporter } from './progress';
 
 interface Options {
@@ -16,6 +25,7 @@ interface Options {
   seed?: number;
   stopAfter?: number;
   precision?: TrainOptions['precision'];
+  devices?: number;
   checkpoints?: string;
   checkpointMinutes?: number;
   logdir?: string;
@@ -40,6 +50,7 @@ export function trainCommand(): Command {
     .option('--checkpoints <folder>', 'save the run here, and go on from what is saved here')
     .option('--checkpoint-minutes <minutes>', 'time between two checkpoints (default: 2)', positive)
     .option('--logdir <folder>', "write TensorBoard's event files here")
+    .addOption(devicesOption())
     .addOption(dataOption())
     .addOption(backendOption())
     .addOption(jsonOption())
@@ -54,7 +65,7 @@ async function trainModel(options: Options): Promise<void> {
   const parts = splitData(data, experiment.holdout);
   const given = withoutUndefined({
     ...{ seed: options.seed, stopAfter: options.stopAfter },
-    precision: options.precision,
+    ...{ precision: options.precision, devices: options.devices },
   });
   const { checkpoints: folder, checkpointMinutes } = options;
   const everySeconds = checkpointMinutes === undefined ? undefined : checkpointMinutes * 60;

@@ -96,7 +96,10 @@ export function currentCommit(): string {
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
   try {
-    return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', '.', ':!records') ? '+' : '');
+    return (
+      git('rev-parse', 'HEAD') +
+      (git('status', '--porcelain', '--untracked-files=no', '.', ':!records') ? '+' : '')
+    );
   } catch {
     return 'unknown';
   }

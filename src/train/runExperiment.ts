@@ -34,6 +34,8 @@ export interface RunExperimentOptions extends Pick<
   precision?: TrainOptions['precision'];
   /** Steps that are one program of the device; see TrainOptions. */
   stepsPerCall?: number;
+  /** Devices that share each batch; see TrainOptions. */
+  devices?: number;
 }
 
 /** How it went. */
@@ -76,7 +78,8 @@ export async function runExperiment(
     const result = await train(model, parts.data, {
       ...experiment.options,
       ...callbacks,
-      ...{ precision, stepsPerCall: options.stepsPerCall, validation: parts.validation, checkpoint, signal },
+      ...{ stepsPerCall: options.stepsPerCall, devices: options.devices },
+      ...{ precision, validation: parts.validation, checkpoint, signal },
     });
     if (!result.final) return { status: 'interrupted', result };
     const finalTestError = parts.validation

@@ -5,32 +5,39 @@ import { score } from '../evaluate';
 import { normalizeBytes, reflected } from './images';
 
 /**
- * Test error in percent with the paper's test-time augmentation (section 3.5): half the logits of the image, half those of two crops
- * shifted by a pixel, up-left and down-right; each also mirrored.
+ * Test error in percent of the images as they are (`plain`), and with the paper's test-time augmentation (`byCrops`, section 3.5): half
+ * the logits of the image, half those of two crops shifted by a pixel, up-left and down-right; each also mirrored.
  */
-export async function errorByCrops(model: tf.LayersModel, split: Split, batchSize = 2000): Promise<number> {
+export async function testErrors(
+  model: tf.LayersModel,
+  split: Split,
+  batchSize = 2000,
+): Promise<{ plain: number; byCrops: number }> {
   const size = Math.min(batchSize, split.count);
   const classify = jit(
     (padded: tf.Tensor4D) => {
-      const logits = (crop: number) => {
+      const apply = (x: tf.Tensor4D) => model.apply(x, { training: false }) as tf.Tensor2D;
+      const logits = (crop: number): [plain: tf.Tensor, both: tf.Tensor] => {
         const images = normalizeBytes(padded.slice([0, crop, crop, 0], [size, IMAGE_SIZE, IMAGE_SIZE, 3]));
-        const mirrored = tf.reverse(images, 2);
-        const apply = (x: tf.Tensor4D) => model.apply(x, { training: false }) as tf.Tensor2D;
-        return apply(images).add(apply(mirrored));
+        const plain = apply(images);
+        return [plain, plain.add(apply(tf.reverse(images, 2)))];
       };
-      return logits(1).add(logits(0).add(logits(2)).div(2)) as tf.Tensor2D;
+      const [[plain, centre], [, upLeft], [, downRight]] = [1, 0, 2].map(logits);
+      return tf.stack([plain, centre.add(upLeft.add(downRight).div(2))]) as tf.Tensor3D;
     },
     { name: 'speedrun test' },
   );
   const padded = reflected(split, 1);
-  const logits = new Float32Array(split.count * 10);
+  const [plain, byCrops] = [0, 1].map(() => new Float32Array(split.count * 10));
   for (let from = 0; from < split.count; from += size) {
     const begin = Math.min(from, split.count - size); // the last batch overlaps the one before, so that one program serves all
     const batch = tf.tidy(() => padded.slice([begin, 0, 0, 0], [size, -1, -1, -1]));
     const output = await classify.async(batch);
-    logits.set(await output.data<'float32'>(), begin * 10);
+    const logits = await output.data<'float32'>();
+    plain.set(logits.subarray(0, size * 10), begin * 10);
+    byCrops.set(logits.subarray(size * 10), begin * 10);
     tf.dispose([batch, output]);
   }
   padded.dispose();
-  return score(logits, split.labels).error;
+  return { plain: score(plain, split.labels).error, byCrops: score(byCrops, split.labels).error };
 }

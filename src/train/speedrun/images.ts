@@ -5,8 +5,8 @@ import { statelessUniform } from '../../xla/random';
 import { uint8Tensor } from '../../xla/uint8Tensor';
 
 /** Mean and deviation of the training set, by channel: not the constants that the other recipes use. */
-const MEAN = [0.4914, 0.4822, 0.4465];
-const STD = [0.247, 0.2435, 0.2616];
+export const MEAN = [0.4914, 0.4822, 0.4465];
+export const STD = [0.247, 0.2435, 0.2616];
 
 /** Pixels 0…255, [batch, h, w, 3] → zero mean and unit deviation. */
 export function normalizeBytes(images: tf.Tensor4D): tf.Tensor4D {

@@ -1,2 +1,5 @@
-export { AIRBENCH94, type Recipe } from './recipe';
+export { AlternatingFlip } from './flip';
+export { cropAndFlip, MEAN, normalizeBytes, reflected, STD } from './images';
+export { AIRBENCH94, lookaheadDecay, rateAt, type Recipe, speedrunSteps } from './recipe';
 export { speedrun, type SpeedrunOptions, type SpeedrunResult } from './speedrun';
+export { patchCovariance, whiteningKernel } from './whitening';

@@ -3,12 +3,13 @@ import * as tf from '@tensorflow/tfjs';
 import { type Cifar10 } from '../../data';
 import { UserError } from '../../errors';
 import { type AirbenchOptions } from '../../models/airbench';
-import { hashString, sfc32 } from '../../models/random';
 import { type PrecisionPolicy } from '../../xla/kernels/precision';
 import { jit } from '../../xla/jit';
+import { type Progress } from '../options';
 import { BatchOrder, stepSeed } from '../order';
 import { withPrecision } from '../precision';
-import { errorByCrops } from './evaluate';
+import { testErrors } from './evaluate';
+import { AlternatingFlip } from './flip';
 import { normalizeBytes, reflected } from './images';
 import { type Batch, SpeedrunNetwork } from './network';
 import { AIRBENCH94, lookaheadDecay, rateAt, type Recipe, speedrunSteps } from './recipe';
@@ -24,8 +25,11 @@ export interface SpeedrunOptions {
   /** Default 'float32'; the paper trains in half precision. */
   precision?: PrecisionPolicy;
   seed?: number;
-  /** After each averaging; waiting for the numbers costs time, so leave it out when time counts. */
-  onRound?(report: { step: number; steps: number; loss: number; error: number; seconds: number }): void;
+  /**
+   * After each averaging; waiting for the numbers costs time, so leave it out when time counts. The learning rate reported is the
+   * recipe's, decoupled.
+   */
+  onRound?(progress: Progress): void;
 }
 
 export interface SpeedrunResult {
@@ -39,6 +43,8 @@ export interface SpeedrunResult {
   compileSeconds: number;
   /** Percent of the test set misclassified, with test-time augmentation. */
   testError: number;
+  /** The same, of the images as they are. */
+  plainTestError: number;
   /** Mean loss and error (percent, on augmented images) of each round. */
   curve: { step: number; loss: number; error: number }[];
 }
@@ -106,7 +112,7 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
         if (options.onRound) {
           const [loss, wrong] = await report.data();
           const seconds = (performance.now() - compiled) / 1000;
-          options.onRound({ step: step + recipe.lookaheadSteps, steps, loss, error: 100 * wrong, seconds });
+          options.onRound(progress(recipe, count, step + recipe.lookaheadSteps, steps, loss, wrong, seconds));
         }
       }
       await reports[reports.length - 1].data(); // the device has done it all
@@ -117,9 +123,10 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
         curve.push({ step: (i + 1) * recipe.lookaheadSteps, loss, error: 100 * wrong });
       }
       tf.dispose(reports);
-      const testError = await errorByCrops(network.model, data.test);
+      const { byCrops: testError, plain: plainTestError } = await testErrors(network.model, data.test);
       const compileSeconds = (compiled - start) / 1000;
-      return { recipe, precision, seed, steps, trainSeconds, compileSeconds, testError, curve };
+      const seconds = { trainSeconds, compileSeconds };
+      return { recipe, precision, seed, steps, ...seconds, testError, plainTestError, curve };
     });
   } finally {
     network.dispose();
@@ -127,11 +134,37 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
   }
 }
 
+/** How the run stands after `step` steps. */
+function progress(
+  recipe: Recipe,
+  images: number,
+  step: number,
+  steps: number,
+  loss: number,
+  wrong: number,
+  seconds: number,
+): Progress {
+  const epochsOf = (n: number) => (n * recipe.batchSize) / images;
+  return {
+    step,
+    steps,
+    epoch: epochsOf(step),
+    epochs: epochsOf(steps),
+    learningRate: recipe.learningRate * rateAt(step - 1, steps),
+    loss,
+    classificationLoss: loss,
+    regularizationLoss: 0,
+    error: 100 * wrong,
+    imagesPerSecond: (step * recipe.batchSize) / seconds,
+    seconds,
+    secondsLeft: (seconds / step) * (steps - step),
+  };
+}
+
 /** What each step is fed, computed on the host. */
 class BatchFeed {
   private readonly order: BatchOrder;
-  /** Whether an image is mirrored in the first epoch; from then on it alternates (section 3.6). */
-  private readonly mirrored: Uint8Array;
+  private readonly mirrored: AlternatingFlip;
 
   constructor(
     private readonly data: Cifar10,
@@ -141,8 +174,7 @@ class BatchFeed {
   ) {
     const { count } = data.train;
     this.order = new BatchOrder(count, recipe.batchSize, seed);
-    const next = sfc32(seed | 0, Math.floor(seed / 2 ** 32) | 0, hashString('mirrored'), 1);
-    this.mirrored = Uint8Array.from({ length: count }, () => next() & 1);
+    this.mirrored = new AlternatingFlip(count, seed);
   }
 
   batch(step: number): Batch {
@@ -154,7 +186,7 @@ class BatchFeed {
     return {
       rows: tf.tensor1d(rows, 'int32'),
       labels: tf.tensor1d(rows.map(row => train.labels[row]), 'int32'), // prettier-ignore
-      flip: tf.tensor1d(Float32Array.from(rows, (row, i) => (this.mirrored[row] + epoch(i)) % 2)),
+      flip: tf.tensor1d(Float32Array.from(rows, (row, i) => this.mirrored.at(row, epoch(i)))),
       seed: tf.tensor1d(stepSeed(this.seed, step), 'int32'),
       rate: tf.scalar(rateAt(step, this.steps)),
       biasOn: tf.scalar(biasOn),
