@@ -18,6 +18,12 @@ interface Built {
 
 const MEND = 'run npm run setup:tensorflow';
 
+/**
+ * Has TensorFlow cut its tensors on the CPU from regions of its own. By default each is a block of the C library's, whose
+ * heap falls to pieces and grows for a hundred training steps and more (docs/backends.md). TensorFlow reads it once, when it starts.
+ */
+const OWN_ALLOCATOR = 'TF_CPU_ALLOCATOR_USE_BFC';
+
 function readBuilt(folder: string): Built | undefined {
   try {
     return JSON.parse(readFileSync(join(folder, 'built.json'), 'utf8')) as Built;
@@ -61,6 +67,7 @@ export const tensorflowBackend: Backend = {
     const built = readBuilt(folder);
     if (!built) throw new Error(`@tensorflow/tfjs-node is not set up: ${MEND}`);
     process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+    process.env[OWN_ALLOCATOR] ??= '1';
     const load = createRequire(join(folder, 'package.json'));
     restoreRemovedUtil(load('util') as Record<string, unknown>);
     withoutNativeNoise(() => load('@tensorflow/tfjs-node') as unknown);

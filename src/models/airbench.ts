@@ -92,7 +92,7 @@ export function airbench({
 
 /**
  * Initial values of a weight of `airbench`, PyTorch's defaults with the paper's change: the first filters of each 3×3 convolution, as
- * many as it has input channels, pass those channels on (section 3.2, "dirac").
+ * many as it has input channels, pass those channels on (section 3.3, "dirac").
  *
  * @param name as `modelWeights` has it; @param shape the weight's; @param seed fixes the draws
  * @returns row-major values; those of 'whitening/kernel' are to be replaced by filters computed from images

@@ -36,7 +36,8 @@ export function modelPictureSvg(summary: ModelSummary): string {
   const byName = new Map(summary.layers.map(layer => [layer.name, layer]));
   const isShortcut = (layer: LayerSummary) => /shortcut|projection/i.test(layer.name);
   const weighted = summary.layers.filter(layer => WEIGHTED.has(layer.className) && !isShortcut(layer));
-  const bars = layOut(weighted, weighted.length > 60 ? 3 : 8);
+  // Few bars stand apart, so that each has room for its label.
+  const bars = layOut(weighted, weighted.length > 60 ? 3 : weighted.length > 12 ? 8 : 64);
   const placeOf = new Map(bars.map(bar => [bar.layer.name, bar]));
   const middle = TOP + HEIGHT / 2;
 

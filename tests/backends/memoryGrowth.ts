@@ -16,7 +16,7 @@ import { Feed, makeStep } from '../../src/train/step';
 import { modelWeights } from '../../src/weights';
 import { jit } from '../../src/xla/jit';
 
-const BATCH = 32;
+const BATCH = 16;
 
 /** What the process holds at one moment. */
 export interface Holdings {
@@ -65,7 +65,6 @@ async function main([backend, warmUp, steps]: string[]): Promise<void> {
     feed.release(taken);
     tf.dispose([report, seed, rate]);
     if (i === Number(warmUp) || i === Number(warmUp) + Number(steps)) held.push(holdings());
-    if (process.env.MEMTEST && i % 10 === 0) console.error(i, performance.now() / 1000, JSON.stringify(holdings()));
   }
   console.log(JSON.stringify(held));
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Cifar10, CLASS_NAMES, type Split } from '../../src/data';
 import { airbench, airbenchInitial } from '../../src/models/airbench';
+import { AlternatingFlip } from '../../src/train/speedrun/flip';
 import { cropAndFlip, normalizeBytes, reflected } from '../../src/train/speedrun/images';
 import {
   lookaheadDecay,
@@ -9,6 +10,7 @@ import {
   AIRBENCH94,
   speedrunSteps,
 } from '../../src/train/speedrun/recipe';
+import { type Progress } from '../../src/train';
 import { speedrun } from '../../src/train/speedrun';
 import { patchCovariance, whiteningKernel } from '../../src/train/speedrun/whitening';
 import { modelWeights } from '../../src/weights';
@@ -101,20 +103,32 @@ test('crops are crops of the reflected image, mirrored when told so', async () =
   expect(seen.size).toBeGreaterThan(8);
 });
 
+test('each image is mirrored in every other epoch, half of them in the first', () => {
+  const flips = new AlternatingFlip(1000, 3);
+  const inEpoch = (epoch: number) => Array.from({ length: 1000 }, (_, image) => flips.at(image, epoch));
+  const first = inEpoch(0);
+  expect(inEpoch(1)).toEqual(first.map(flip => 1 - flip));
+  expect(inEpoch(6)).toEqual(first);
+  expect(Math.abs(first.reduce((a, b) => a + b) - 500)).toBeLessThan(60);
+});
+
 test('a shortened run learns, and gives the same again', async () => {
   const data: Cifar10 = { train: images(200), test: images(50), classNames: CLASS_NAMES };
   const options = {
-    recipe: { epochs: 10, batchSize: 50 },
+    recipe: { epochs: 20, batchSize: 50 },
     network: { filters: [8, 8, 8] },
     seed: 1,
   } as const;
   const first = await speedrun(data, options);
-  expect(first.steps).toBe(40);
-  expect(first.curve.map(({ step }) => step)).toEqual([5, 10, 15, 20, 25, 30, 35, 40]);
-  expect(first.curve[7].loss).toBeLessThan(first.curve[0].loss - 0.05);
-  expect(first.testError).toBeLessThan(80);
-  const again = await speedrun(data, options);
+  expect(first.steps).toBe(80);
+  expect(first.curve.map(({ step }) => step)).toEqual(Array.from({ length: 16 }, (_, i) => 5 * (i + 1)));
+  expect(first.curve[15].loss).toBeLessThan(first.curve[0].loss - 0.05);
+ expect(first.testError).toBeLessThan(80);
+  const reports: Progress[] = [];
+  const again = await speedrun(data, { ...options, onRound: report => reports.push(report) });
   expect(again.curve).toEqual(first.curve);
+  expect(reports.map(({ step, loss, error }) => ({ step, loss, error }))).toEqual(first.curve);
+  expect(reports[15]).toMatchObject({ steps: 80, epoch: 20, epochs: 20, secondsLeft: 0 });
   await tf.setBackend('cpu');
   await expect(speedrun(data, options)).rejects.toThrow(/needs back end xla, not cpu/);
 });
