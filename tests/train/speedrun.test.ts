@@ -123,7 +123,7 @@ test('a shortened run learns, and gives the same again', async () => {
   expect(first.steps).toBe(80);
   expect(first.curve.map(({ step }) => step)).toEqual(Array.from({ length: 16 }, (_, i) => 5 * (i + 1)));
   expect(first.curve[15].loss).toBeLessThan(first.curve[0].loss - 0.05);
- expect(first.testError).toBeLessThan(80);
+  expect(first.testError).toBeLessThan(80);
   const reports: Progress[] = [];
   const again = await speedrun(data, { ...options, onRound: report => reports.push(report) });
   expect(again.curve).toEqual(first.curve);
