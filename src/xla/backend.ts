@@ -52,16 +52,10 @@ export const STORAGE: Partial<Record<DataType, DType>> = {
   complex64: 'c64',
 };
 
-/** What a trace (see jit) wants to know while it records. */
-export interface Tracer {
-  /** Called before each kernel. */
-  beforeKernel(): void;
-}
-
 export class XlaBackend extends KernelBackend {
   readonly data = new DataStorage<Entry>(this, engine());
   /** Set while jit records a function: nothing may be read or run then. */
-  tracer: Tracer | undefined;
+  tracing = false;
   private readonly live = new Map<Value, number>();
   private recorded = 0;
   private rootScope: unknown;
@@ -128,7 +122,7 @@ export class XlaBackend extends KernelBackend {
   fromHost(values: ArrayLike<number>, shape: readonly number[], dtype: DType): Value {
     const type = { dtype, shape: [...shape] };
     // Within a trace they would never change: they become part of the program.
-    if (this.tracer && values.length <= LITERAL && dtype !== 'c64') return constant(values, type);
+    if (this.tracing && values.length <= LITERAL && dtype !== 'c64') return constant(values, type);
     const data = toStorage(values, dtype);
     const copy = data.byteLength <= SMALL && (data as unknown) === values ? data.slice() : data;
     const array = DeviceArray.fromHost(type, copy);
@@ -201,7 +195,7 @@ export class XlaBackend extends KernelBackend {
   }
 
   private refuseInTrace(): void {
-    if (!this.tracer) return;
+    if (!this.tracing) return;
     throw new XlaError(
       'Tensor data was read inside jit(): while a function is recorded its tensors have no data. ' +
         'Return the tensor and read it outside, or compute with tensor operations.',
@@ -210,7 +204,7 @@ export class XlaBackend extends KernelBackend {
 
   /** Called before each kernel: starts what was recorded when a step of the user's loop seems to be over. */
   beforeKernel(): void {
-    if (this.tracer) return this.tracer.beforeKernel();
+    if (this.tracing) return;
     const scope = engine().state.scopeStack[1] ?? engine().state.scopeStack[0];
     this.recorded++;
     if ((this.recorded >= FLUSH_AT_SCOPE && scope !== this.rootScope) || this.recorded >= FLUSH_ALWAYS)

@@ -73,8 +73,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
   const call = (...args: A): R => {
     if (!onXla()) return plain(fn, args);
-    const tracer = (engine().backend as XlaBackend).tracer;
-    if (tracer) return fn(...args);
+    if ((engine().backend as XlaBackend).tracing) return fn(...args);
     const { trace, backend, tensors } = prepare(args);
     trace.program ??= backend.runtime.compile(trace, trace.outputs);
     return run(backend, trace, trace.program, tensors) as R;

@@ -36,7 +36,7 @@ export function scan<A extends unknown[], R>(fn: (...args: A) => R, options: Jit
       );
     }
     const backend = engine().backend;
-    return backend instanceof XlaBackend && backend.tracer
+    return backend instanceof XlaBackend && backend.tracing
       ? onDevice(backend, fn, args, count)
       : oneByOne(fn, args, count);
   };

@@ -34,6 +34,18 @@ type NewVariables = Map<Variable, Value>;
 /** Every variable that there is. */
 export const variables = (): Variable[] => Object.values(engine().registeredVariables);
 
+/** Tells of each variable that is made until the function returned is called. */
+function watchVariables(tell: (variable: Variable) => void): () => void {
+  const instance = engine();
+  const make = instance.makeVariable;
+  instance.makeVariable = (...args) => {
+    const variable = make.apply(instance, args);
+    tell(variable);
+    return variable;
+  };
+  return () => void (instance.makeVariable = make);
+}
+
 /** Runs `fn` once on tensors without data and makes a program of what its kernels recorded. */
 export function record<A extends unknown[], R>(
   backend: XlaBackend,
@@ -46,19 +58,14 @@ export function record<A extends unknown[], R>(
   const before = new Map(variables().map(v => [v, backend.getValue(v.dataId)] as const));
   for (const value of before.values()) value.retain();
   const created: NewVariables = new Map();
-  const watch = (): void => {
-    const now = variables();
-    if (now.length === before.size + created.size) return;
-    for (const v of now)
-      if (!before.has(v) && !created.has(v)) created.set(v, retained(backend.getValue(v.dataId)));
-  };
   const { tensors, structure } = flatten(args);
   const placeholders = tensors.map(t => {
     const { dtype, shape } = backend.getValue(t.dataId);
     return retained(parameter({ dtype, shape }, { free: () => undefined }));
   });
   if (sharding) checkSharding(sharding, placeholders, backend.runtime.client, name);
-  backend.tracer = { beforeKernel: watch };
+  backend.tracing = true;
+  const unwatch = watchVariables(v => created.set(v, retained(backend.getValue(v.dataId))));
   try {
     let traced: Traced | undefined;
     tidy(() => {
@@ -67,7 +74,6 @@ export function record<A extends unknown[], R>(
       );
       const result = fn(...(unflatten(structure, inputs) as A));
       if (result instanceof Promise) throw new XlaError(`jit(${name}): an async function cannot be traced.`);
-      watch();
       const flat = flatten([result]);
       traced = {
         results: flat.structure,
@@ -81,7 +87,8 @@ export function record<A extends unknown[], R>(
     );
     const updates = assigned.map(v => retained(backend.getValue(v.dataId)));
     restore(backend, assigned, before);
-    backend.tracer = undefined;
+    backend.tracing = false;
+    unwatch();
     if (created.size > 0) {
       // The function made variables (an optimizer's slots): give them their initial values and trace again.
       const initial = [...created];
@@ -96,7 +103,8 @@ export function record<A extends unknown[], R>(
     }
     return finish(backend, traced, assigned, updates, before, placeholders, name, sharding);
   } finally {
-    backend.tracer = undefined;
+    backend.tracing = false;
+    unwatch();
     for (const value of before.values()) value.release();
   }
 }

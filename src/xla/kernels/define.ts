@@ -63,7 +63,7 @@ export function define<A = NamedAttrMap>(
       const result = lower(values, (attrs ?? {}) as A, { backend: xla, dtypes, platform });
       const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
       const outputs = result instanceof Array ? result.map(info) : info(result as Value);
-      if (debugsNaNs() && !xla.tracer) {
+      if (debugsNaNs() && !xla.tracing) {
         const given = Object.values(inputs).filter((x): x is TensorInfo => x !== undefined);
         checkForNaN(name, given, [outputs].flat(), xla);
       }

@@ -41,7 +41,7 @@ export function runOnHost(
   attrs: Parameters<KernelFunc>[0]['attrs'],
   xla: XlaBackend,
 ): TensorInfo | TensorInfo[] {
-  if (xla.tracer) {
+  if (xla.tracing) {
     throw new XlaError(
       `${kernel} cannot be part of a jit function: it runs on the host (its result's shape depends on the data, ` +
         'or the data are strings). Call it outside, and give its result as an argument.',
