@@ -18,16 +18,32 @@ export function staticSvg(charts: readonly Chart[], width: number, height: numbe
 function panel(chart: Chart, width: number, height: number): string {
   const drawing = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
-    drawing.setOption(option(chart));
+    drawing.setOption(option(chart, width));
     return drawing.renderToSVGString();
   } finally {
     drawing.dispose();
   }
 }
 
-function option(chart: Chart): echarts.EChartsCoreOption {
+/** Pixels between two names of the legend, and between two of its rows; width of a mark with its gap, and of a letter, about. */
+const LEGEND = { gap: 26, row: 40, mark: 30, letter: 7 };
+
+/** Rows into which echarts breaks the names. */
+function legendRows(names: readonly string[], width: number): number {
+  let [rows, x] = [1, 0];
+  for (const name of names) {
+    const needed = LEGEND.mark + LEGEND.letter * name.length + LEGEND.gap;
+    if (x > 0 && x + needed > width) [rows, x] = [rows + 1, 0];
+    x += needed;
+  }
+  return rows;
+}
+
+function option(chart: Chart, width: number): echarts.EChartsCoreOption {
   const wide = chart.kind === 'heatmap';
   const legend = !wide && chart.series.length > 1;
+  const names = legend ? chart.series.map(({ name }) => name) : [];
+  const bottom = legend ? 36 + LEGEND.row * legendRows(names, width) : 52;
   const common = {
     animation: false,
     backgroundColor: 'transparent',
@@ -40,8 +56,8 @@ function option(chart: Chart): echarts.EChartsCoreOption {
       top: 6,
       textStyle: { fontSize: 14, fontWeight: 'normal', color: INK },
     },
-    grid: { left: wide ? 96 : 64, right: 20, top: 40, bottom: wide ? 84 : legend ? 76 : 52 },
-    legend: legend ? { bottom: 4, itemGap: 26, textStyle: { color: INK } } : undefined,
+    grid: { left: wide ? 96 : 64, right: 20, top: 40, bottom: wide ? 84 : bottom },
+    legend: legend ? { bottom: 4, itemGap: LEGEND.gap, textStyle: { color: INK } } : undefined,
   };
   switch (chart.kind) {
     case 'line':
