@@ -9,6 +9,7 @@ import * as path from 'node:path';
 import { z } from 'zod';
 import { removePartials, replaceFile } from '../atomicFile';
 import { UserError } from '../errors';
+import { agreeUpTo, type Schedule } from './schedule';
 import { decodeSafetensors, encodeSafetensors, type NamedArrays } from '../weights';
 
 const FORMAT = 'cifar-ts checkpoint 1';
@@ -163,15 +164,23 @@ export class CheckpointFolder {
   }
 }
 
-/** @throws UserError naming the first setting in which the run differs from the one that the checkpoint is of. */
-export function requireSameRun(folder: string, saved: RunState['settings'], now: RunState['settings']): void {
+/**
+ * A longer schedule that begins as the saved one did is the same run: so a finished one can be trained on.
+ * @throws UserError naming the first setting in which the run differs from the one that the checkpoint is of.
+ */
+export function requireSameRun(
+  folder: string,
+  { settings: saved, step }: Pick<RunState, 'settings' | 'step'>,
+  now: RunState['settings'],
+): void {
   for (const name of new Set([...Object.keys(now), ...Object.keys(saved)])) {
     const [then, asked] = [saved, now].map(settings => JSON.stringify(settings[name]) ?? 'not set');
-    if (then !== asked) {
-      throw new UserError(
-        `The checkpoint in '${folder}' is of a run whose ${name} is ${then}, not ${asked}: ` +
-          'give the same setting to go on, or another folder.',
-      );
-    }
+    if (then === asked) continue;
+    if (name === 'schedule' && agreeUpTo(step, saved.schedule as Schedule, now.schedule as Schedule))
+      continue;
+    throw new UserError(
+      `The checkpoint in '${folder}' is of a run whose ${name} is ${then}, not ${asked}: ` +
+        'give the same setting to go on, or another folder.',
+    );
   }
 }

@@ -6,9 +6,14 @@ import { type Document, isMap, LineCounter, type Node, parseAllDocuments } from 
 import { type z } from 'zod';
 import { UserError } from '../errors';
 import { type CreateOptions, createModel, findModel, fromSeed } from '../models';
-import { type ExperimentFile, experimentSchema, ownModelParameters } from './experimentSchema';
+import {
+  type ExperimentFile,
+  experimentSchema,
+  ownModelParameters,
+  type ScheduleFile,
+} from './experimentSchema';
 import { fillOptions, type TrainOptions } from './options';
-import { checkSchedule, type Schedule } from './schedule';
+import { checkSchedule, type Schedule, type SimpleSchedule } from './schedule';
 
 /** Training images in CIFAR-10. */
 const IMAGES = 50_000;
@@ -106,14 +111,26 @@ function toExperiment(config: unknown, file: string, lineOf: LineOf): Experiment
 
 function describeIssues(error: z.ZodError, file: string, lineOf: LineOf): string {
   return error.issues
-    .flatMap(issue => {
-      if (issue.code === 'unrecognized_keys') {
-        return issue.keys.map(key => ({ at: [...issue.path, key], message: 'there is no such key' }));
-      }
-      return [{ at: issue.path, message: issue.message }];
-    })
+    .flatMap(issue => fieldsOf(issue))
     .map(({ at, message }) => `${file}:${lineOf(at)}: ${at.join('.') || 'the document'}: ${message}`)
     .join('; ');
+}
+
+interface FieldIssue {
+  at: PropertyKey[];
+  message: string;
+}
+
+function fieldsOf(issue: z.core.$ZodIssue, parent: readonly PropertyKey[] = []): FieldIssue[] {
+  const at = [...parent, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(key => ({ at: [...at, key], message: 'there is no such key' }));
+  }
+  // Of the things that it may be, the one that it was meant as: of the right type, at least.
+  const meant =
+    issue.code === 'invalid_union' &&
+    issue.errors.find(([first]) => first.code !== 'invalid_type' || first.path.length > 0);
+  return meant ? meant.flatMap(each => fieldsOf(each, at)) : [{ at, message: issue.message }];
 }
 
 /** Which field a message of `fromSeed`, `fillOptions` or `checkSchedule` is about. */
@@ -205,7 +222,12 @@ function scheduleOf({ train_parameters: given }: ExperimentFile, perEpoch: numbe
   }
   if (values ?? boundaries)
     throw new UserError('Schedule: schedule and lr_values with lr_boundaries exclude each other: give one.');
-  const { epochs, steps = Math.round((epochs ?? 0) * perEpoch), ...shape } = schedule;
+  if (!Array.isArray(schedule)) return oneScheduleOf(schedule, perEpoch);
+  return { type: 'sequence', parts: schedule.map(part => oneScheduleOf(part, perEpoch)) };
+}
+
+function oneScheduleOf(given: ScheduleFile, perEpoch: number): SimpleSchedule {
+  const { epochs, steps = Math.round((epochs ?? 0) * perEpoch), ...shape } = given;
   if (shape.type === 'one_cycle') {
     const { rise_share: riseShare, start_divisor: startDivisor, tail_share: tailShare, ...others } = shape;
     return { ...others, steps, riseShare, startDivisor, tailShare };

@@ -22,7 +22,7 @@ const decay = (type: 'linear' | 'cosine') =>
     final: z.number().min(0).optional(),
   });
 
-const schedule = z
+const oneSchedule = z
   .discriminatedUnion('type', [
     decay('linear'),
     decay('cosine'),
@@ -37,6 +37,11 @@ const schedule = z
     }),
   ])
   .refine(...lengthRule);
+
+/** One schedule, or a list of them, one after the other. */
+const schedule = z.union([oneSchedule, z.array(oneSchedule).min(1)]);
+
+export type ScheduleFile = z.infer<typeof oneSchedule>;
 
 /** `model_parameters` of a model by its own name (module 'models'). */
 export const ownModelParameters = z.strictObject({

@@ -269,7 +269,7 @@ export class Run {
 
   private restore({ state, arrays }: Checkpoint): void {
     const { folder } = this.folder!;
-    requireSameRun(folder, state.settings, this.settings());
+    requireSameRun(folder, state, this.settings());
     for (const [name, variable] of this.variables) {
       const array = arrays.get(name);
       if (!array || !tf.util.arraysEqual([...array.shape], variable.shape))

@@ -44,7 +44,14 @@ export interface OneCycleSchedule {
   final?: number;
 }
 
-export type Schedule = PiecewiseSchedule | LinearSchedule | CosineSchedule | OneCycleSchedule;
+/** One schedule after the other: several falls of the rate are warm restarts (Loshchilov & Hutter 2017, SGDR, section 3). */
+export interface SequenceSchedule {
+  type: 'sequence';
+  parts: readonly SimpleSchedule[];
+}
+
+export type SimpleSchedule = PiecewiseSchedule | LinearSchedule | CosineSchedule | OneCycleSchedule;
+export type Schedule = SimpleSchedule | SequenceSchedule;
 
 /**
  * The seed's default, He et al. 2016 (section 4.2, with the warm-up that they need for 110 layers): 0.01 to step 400, 0.1 to
@@ -58,7 +65,21 @@ export const DEFAULT_SCHEDULE: PiecewiseSchedule = {
 
 /** Number of steps of a run with this schedule. */
 export function totalSteps(schedule: Schedule): number {
-  return schedule.type === 'piecewise' ? schedule.boundaries[schedule.boundaries.length - 1] : schedule.steps;
+  switch (schedule.type) {
+    case 'piecewise':
+      return schedule.boundaries[schedule.boundaries.length - 1];
+    case 'sequence':
+      return schedule.parts.reduce((sum, part) => sum + totalSteps(part), 0);
+    default:
+      return schedule.steps;
+  }
+}
+
+/** Whether two schedules give the first `steps` steps the same rates: then a run of the one can go on as a run of the other. */
+export function agreeUpTo(steps: number, a: Schedule, b: Schedule): boolean {
+  for (let step = 0; step < steps; step++)
+    if (learningRateAt(a, step) !== learningRateAt(b, step)) return false;
+  return true;
 }
 
 /** Learning rate of step `step`, counted from 0. Beyond the end: that of the last step. */
@@ -87,6 +108,12 @@ export function learningRateAt(schedule: Schedule, step: number): number {
         start + ((final - start) * Math.min(steps, step) - (final - start) * tail) / Math.max(1, steps - tail)
       );
     }
+    case 'sequence': {
+      const { parts } = schedule;
+      let [i, begin] = [0, 0];
+      while (i < parts.length - 1 && step >= begin + totalSteps(parts[i])) begin += totalSteps(parts[i++]);
+      return learningRateAt(parts[i], step - begin);
+    }
     default:
       return schedule satisfies never;
   }
@@ -98,6 +125,11 @@ export function learningRateAt(schedule: Schedule, step: number): number {
  */
 export function checkSchedule(schedule: Schedule): void {
   if (schedule.type === 'piecewise') return checkPiecewise(schedule);
+  if (schedule.type === 'sequence') {
+    if (schedule.parts.length === 0)
+      throw new UserError('Schedule: a sequence without parts; give at least one schedule.');
+    return schedule.parts.forEach(checkSchedule);
+  }
   requirePositive('peak', schedule.peak);
   requireSteps('steps', schedule.steps);
   if (schedule.final !== undefined) requireNotNegative('final', schedule.final);

@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { UserError } from '../../src/errors';
 import { type Checkpoint, CheckpointFolder, requireSameRun } from '../../src/train/checkpoint';
+import { learningRateAt, type Schedule, totalSteps } from '../../src/train/schedule';
 
 const checkpoint = (step: number): Checkpoint => ({
   state: {
@@ -94,7 +95,21 @@ test('what killed processes left behind is cleared away', () => {
 });
 
 test('a checkpoint of another run is refused, naming what differs', () => {
-  expect(() => requireSameRun('f', { seed: 1, ema: null }, { seed: 1, ema: null })).not.toThrow();
-  expect(() => requireSameRun('f', { seed: 1 }, { seed: 2 })).toThrow('whose seed is 1, not 2');
-  expect(() => requireSameRun('f', { seed: 1 }, { seed: 1, ema: 0.9 })).toThrow('ema is not set, not 0.9');
+  const go = (settings: object, now: object) => () =>
+    requireSameRun('f', { step: 9, settings: { ...settings } }, { ...now });
+  expect(go({ seed: 1, ema: null }, { seed: 1, ema: null })).not.toThrow();
+  expect(go({ seed: 1 }, { seed: 2 })).toThrow('whose seed is 1, not 2');
+  expect(go({ seed: 1 }, { seed: 1, ema: 0.9 })).toThrow('ema is not set, not 0.9');
+});
+
+test('a run goes on by a longer schedule that began as its own', () => {
+  const begin = { type: 'linear', peak: 0.2, steps: 9, warmupSteps: 3 } as const;
+  const go = (now: Schedule) => () =>
+    requireSameRun('f', { step: 9, settings: { schedule: begin } }, { schedule: now });
+  const restart: Schedule = { type: 'sequence', parts: [begin, { type: 'cosine', peak: 0.1, steps: 4 }] };
+  expect(go(restart)).not.toThrow();
+  expect([totalSteps(restart), learningRateAt(restart, 9), learningRateAt(restart, 11)]).toEqual([
+    13, 0.1, 0.05,
+  ]);
+  expect(go({ ...begin, steps: 12 })).toThrow('whose schedule is');
 });

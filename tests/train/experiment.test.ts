@@ -116,6 +116,16 @@ test.each([
   ['a missing key', minimal('').replace('  run_name: x\n', ''), 'f.yaml:5: train_parameters.run_name'],
   ['broken YAML', minimal('lr_values: [0.1'), 'f.yaml:'],
   [
+    'a misspelt key of a schedule',
+    minimal('schedule: { type: linear, peak: 1, steps: 5, warmup: 1 }'),
+    'f.yaml:8: train_parameters.schedule.warmup: there is no such key',
+  ],
+  [
+    'a wrong part of a schedule',
+    minimal('schedule: [{ type: linear, peak: 1, steps: 5 }, { type: linear, peak: -1, steps: 5 }]'),
+    'f.yaml:8: train_parameters.schedule.1.peak: ',
+  ],
+  [
     'a schedule without length',
     minimal('schedule: { type: linear, peak: 1 }'),
     'f.yaml:8: train_parameters.schedule: give steps or epochs',
