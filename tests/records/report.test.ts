@@ -66,6 +66,13 @@ test('several seeds give mean and deviation, and no best', () => {
   expect(cells(text, 'ResNet20 v1')[3]).toBe('**8.50** ± 0.50, 3 runs');
 });
 
+test('of several experiments the longest counts, not the best', () => {
+  const short = record({ recipe: 'short', steps: 10, finalTestError: 8, experiment: 'experiments/short.yaml' });
+  const longer = record({ recipe: 'short', steps: 12, finalTestError: 9, experiment: 'experiments/longer.yaml' });
+  const text = tables(short, { ...longer, seed: 2, finalTestError: 10 }, longer);
+  expect(cells(text, 'ResNet20 v1')[4]).toBe('**9.50** ± 0.71, 2 runs');
+});
+
 test('a README without marks is not touched', () => {
   expect(withResults('a\n<!-- results -->\nold\n<!-- /results -->\nb', 'new')).toBe(
     'a\n<!-- results -->\n\nnew\n\n<!-- /results -->\nb',
