@@ -1,14 +1,15 @@
-/** Finding the operation that made the first NaN. */
+/** Finding the operation that made the first NaN, or that the device failed in. */
 import { type TensorInfo } from '@tensorflow/tfjs-core';
 import { type XlaBackend } from './backend';
 import { XlaError } from './errors';
+import { PjrtError } from './pjrt';
 
 let enabled = false;
 
 /**
  * With `true`, every operation is computed at once, and the first whose result holds a NaN that its inputs did not
- * hold throws an XlaError that names it and the line of your program that called it. `jit` and `scan` then run
- * operation by operation. Slow; meant for finding a mistake.
+ * hold throws an XlaError that names it and the line of your program that called it; so does the first for which the
+ * device's memory does not suffice. `jit` and `scan` then run operation by operation. Slow; meant for finding a mistake.
  */
 export function debugNaNs(on: boolean): void {
   enabled = on;
@@ -19,8 +20,7 @@ export function debugsNaNs(): boolean {
   return enabled;
 }
 
-const holdsNaN = (backend: XlaBackend, { dataId, dtype }: TensorInfo): boolean =>
-  (dtype === 'float32' || dtype === 'complex64') &&
+const holdsNaN = (backend: XlaBackend, { dataId }: TensorInfo): boolean =>
   (backend.readSync(dataId) as Float32Array).some(x => Number.isNaN(x));
 
 /** Frames of Node.js, of packages (also under their source maps' names) and of the engine itself. */
@@ -37,14 +37,20 @@ function callerLine(): string {
   return own?.trim().replace(/^at /, '') ?? 'an unknown line';
 }
 
-/** @throws XlaError when an output holds a NaN and no input does */
-export function checkForNaN(
+/** @throws XlaError when an output holds a NaN and no input does, or the device failed to compute it */
+export function checkOutputs(
   kernel: string,
   inputs: readonly TensorInfo[],
   outputs: readonly TensorInfo[],
   backend: XlaBackend,
 ): void {
-  if (!outputs.some(y => holdsNaN(backend, y)) || inputs.some(x => holdsNaN(backend, x))) return;
-  const shapes = inputs.map(x => `${x.dtype} [${x.shape}]`).join(', ');
-  throw new XlaError(`${kernel}(${shapes}) gave NaN from inputs without NaN, called at ${callerLine()}.`);
+  const call = (): string => `${kernel}(${inputs.map(x => `${x.dtype} [${x.shape}]`).join(', ')})`;
+  let made: boolean;
+  try {
+    made = outputs.some(y => holdsNaN(backend, y)) && !inputs.some(x => holdsNaN(backend, x));
+  } catch (error) {
+    if (!(error instanceof PjrtError)) throw error;
+    throw new XlaError(`${call()} failed, called at ${callerLine()}: ${error.message}`, { cause: error });
+  }
+  if (made) throw new XlaError(`${call()} gave NaN from inputs without NaN, called at ${callerLine()}.`);
 }

@@ -124,30 +124,30 @@ function finish(
 ): Trace {
   const roots = [...traced.values, ...updates];
   const variableOf = new Map([...before].map(([v, value]) => [value, v] as const));
-  const first = backend.runtime.module(roots, { parameters: placeholders });
+  const { parameters } = backend.runtime.module(roots, { parameters: placeholders, writeOnce: false });
   const aliases = new Map<number, number>();
-  first.parameters.forEach((p, i) => {
+  parameters.forEach((p, i) => {
     const variable = variableOf.get(p);
     const output = variable ? assigned.indexOf(variable) : -1;
     // A program cannot give an input's memory to the output that is that very input.
     if (output >= 0 && updates[output] !== p) aliases.set(i, traced.values.length + output);
   });
   const devices = sharding && sharding.devices > 1 ? sharding.devices : undefined;
-  const splitAxes = first.parameters.map((_, i) => (devices ? sharding!.split[i] : undefined));
+  const splitAxes = parameters.map((_, i) => (devices ? sharding!.split[i] : undefined));
   const argumentAttributes = new Map<number, string>();
   splitAxes.forEach((axis, i) => {
     if (axis === undefined) return;
-    argumentAttributes.set(i, splitAttribute(first.parameters[i].rank, axis, devices!));
+    argumentAttributes.set(i, splitAttribute(parameters[i].rank, axis, devices!));
   });
-  const module = backend.runtime.module(roots, {
+  const { text } = backend.runtime.module(roots, {
     ...{ parameters: placeholders, aliases, argumentAttributes, partitions: devices },
     name: name.replace(/\W/g, '_'),
   });
   const argument = new Map(placeholders.map((p, i) => [p, i] as const));
-  const origins = module.parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
+  const origins = parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
   return {
-    text: module.text,
-    parameters: module.parameters,
+    text,
+    parameters,
     origins,
     outputs: roots.map(r => ({ dtype: r.dtype, shape: r.shape })),
     assigned,

@@ -141,6 +141,18 @@ describe('types', () => {
   });
 });
 
+/** 256 TiB: more than a process can address. */
+const TOO_LARGE: [number, number] = [2 ** 20, 2 ** 26];
+
+test('without enough memory: an error that says what to do, and the back end works on', async () => {
+  const x = tf.fill(TOO_LARGE, 1);
+  await expect(x.data()).rejects.toThrow(
+    /^The device is out of memory\. Use a smaller batch.*debugNaNs\(true\)/,
+  );
+  x.dispose();
+  expect([...(await tf.tensor1d([1, 2]).add(1).data())]).toEqual([2, 3]);
+});
+
 describe('debugNaNs', () => {
   afterEach(() => debugNaNs(false));
   test('names the operation that made the first NaN, and the line that called it', () => {
@@ -150,5 +162,12 @@ describe('debugNaNs', () => {
       /^Log\(float32 \[2\]\) gave NaN from inputs without NaN, called at .*backend\.test\.ts:\d+/,
     );
     expect(() => tf.tensor1d([NaN]).add(1)).not.toThrow();
+  });
+
+  test('names the operation that the memory does not suffice for', () => {
+    debugNaNs(true);
+    expect(() => tf.fill(TOO_LARGE, 1).neg()).toThrow(
+      /^Neg\(float32 \[1048576,67108864\]\) failed, called at .*backend\.test\.ts:\d+.*: The device is out of memory\. Use a smaller batch/,
+    );
   });
 });

@@ -1,7 +1,7 @@
 /** How a kernel is written: a function from values (and attributes) to values. */
 import { type DataType, type NamedAttrMap, type TensorInfo, registerKernel } from '@tensorflow/tfjs-core';
 import { BACKEND, type XlaBackend } from '../backend';
-import { checkForNaN, debugsNaNs } from '../debug';
+import { checkOutputs, debugsNaNs } from '../debug';
 import { type DType, type Value, convert } from '../hlo';
 import { runOnHost } from './host';
 
@@ -65,7 +65,7 @@ export function define<A = NamedAttrMap>(
       const outputs = result instanceof Array ? result.map(info) : info(result as Value);
       if (debugsNaNs() && !xla.tracing) {
         const given = Object.values(inputs).filter((x): x is TensorInfo => x !== undefined);
-        checkForNaN(name, given, [outputs].flat(), xla);
+        checkOutputs(name, given, [outputs].flat(), xla);
       }
       return outputs;
     },

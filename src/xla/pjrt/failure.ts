@@ -47,7 +47,7 @@ export function failure(name: string, code: number, said: string): PjrtError {
   const text = `PJRT_${name}: ${said}`;
   if (known === 'RESOURCE_EXHAUSTED' || OUT_OF_MEMORY.test(said)) {
     return new PjrtError(
-      `The device is out of memory. Use a smaller batch or model, or dispose of tensors that are not needed (${text})`,
+      `The device is out of memory. Use a smaller batch or model, or dispose of tensors that are not needed; debugNaNs(true) names the operation (${text})`,
       known,
       'memory',
     );
