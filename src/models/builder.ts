@@ -5,6 +5,7 @@ import { heNormal } from './initializers';
 import { type ModelOptions, requireOneOf, requireWhole } from './options';
 import { Dropout } from './dropout';
 import { GroupedConv2D } from './groupedConv';
+import { ResidualAdd } from './residualAdd';
 import { ZeroPaddedShortcut } from './shortcut';
 
 /** What a convolution of a model may vary. Where the stride is 1 the output is as large as the input. */
@@ -100,7 +101,7 @@ export class Builder {
   }
 
   add(name: string, x: tf.SymbolicTensor, y: tf.SymbolicTensor) {
-    return tf.layers.add({ name }).apply([x, y]) as tf.SymbolicTensor;
+    return new ResidualAdd({ name }).apply([x, y]) as tf.SymbolicTensor;
   }
 
   maxPool(name: string, x: tf.SymbolicTensor) {

@@ -18,7 +18,9 @@ import {
 } from './pjrt';
 import { Runtime } from './runtime';
 
+export { boundary } from './boundary';
 export { debugNaNs } from './debug';
+export { type CutOptions } from './hlo';
 export { XlaError } from './errors';
 export { type Jit, type JitOptions, jit } from './jit';
 export { type PrecisionPolicy, precisionPolicy, setPrecisionPolicy } from './kernels/precision';

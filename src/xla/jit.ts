@@ -9,8 +9,9 @@
 import { type Tensor, engine, tidy } from '@tensorflow/tfjs-core';
 import { XlaBackend } from './backend';
 import { debugsNaNs } from './debug';
+import { type CutOptions } from './hlo';
 import { precisionPolicy } from './kernels/precision';
-import { type Program } from './runtime';
+import { compileParts, compilePartsAsync } from './parts';
 import { type Sharding } from './sharding';
 import { flatten } from './structure';
 import { type Trace, record, run } from './trace';
@@ -25,6 +26,8 @@ export interface JitOptions {
   readonly onTrace?: (reason: string) => void;
   /** Several devices run the function together; other back ends run it as it is. Default: one device. */
   readonly sharding?: Sharding;
+  /** When and how finely a long function is cut at its boundaries (see `boundary`) into several programs. */
+  readonly cut?: CutOptions;
 }
 
 export interface Jit<A extends unknown[], R> {
@@ -32,7 +35,7 @@ export interface Jit<A extends unknown[], R> {
   (...args: A): R;
   /** As the call, but compiles off the event loop and resolves when the results are computed. */
   async(...args: A): Promise<R>;
-  /** StableHLO text of the program for these arguments. */
+  /** StableHLO text of the program for these arguments; of the distinct ones, where it was cut into several. */
   stablehlo(...args: A): string;
   /** XLA's optimized program for these arguments. */
   optimized(...args: A): string;
@@ -62,7 +65,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     let trace = traces.get(key);
     if (!trace) {
       tellTrace(traces.size === 0 ? 'first call' : `new arguments (${kinds.join(', ') || 'plain values'})`);
-      trace = record(backend, fn, args, name, options.sharding);
+      trace = record(backend, fn, args, { ...options, name });
       traces.set(key, trace);
       count++;
     }
@@ -75,8 +78,8 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     if (!onXla()) return plain(fn, args);
     if ((engine().backend as XlaBackend).tracing) return fn(...args);
     const { trace, backend, tensors } = prepare(args);
-    trace.program ??= backend.runtime.compile(trace, trace.outputs);
-    return run(backend, trace, trace.program, tensors) as R;
+    compileParts(backend.runtime, trace.parts);
+    return run(backend, trace, tensors) as R;
   };
 
   const asynchronous = async (...args: A): Promise<R> => {
@@ -86,22 +89,27 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       return result;
     }
     const { trace, backend, tensors } = prepare(args);
-    trace.program ??= await backend.runtime.compileAsync(trace, trace.outputs);
-    const result = run(backend, trace, trace.program, tensors) as R;
+    await compilePartsAsync(backend.runtime, trace.parts);
+    const result = run(backend, trace, tensors) as R;
     const first = [...flatten([result]).tensors, ...trace.assigned][0];
     if (first) await backend.ready(first.dataId);
     return result;
   };
 
-  const compiled = (args: A): Program => {
+  const stablehlo = (args: A): string =>
+    [...new Set(prepare(args).trace.parts.map(part => part.text))].join('\n');
+
+  const optimized = (args: A): string => {
     const { trace, backend } = prepare(args);
-    return (trace.program ??= backend.runtime.compile(trace, trace.outputs));
+    compileParts(backend.runtime, trace.parts);
+    const programs = new Set(trace.parts.map(part => part.program!.executable));
+    return [...programs].map(executable => executable.optimizedProgram()).join('\n');
   };
 
   return Object.defineProperties(call, {
     async: { value: asynchronous },
-    stablehlo: { value: (...args: A) => prepare(args).trace.text },
-    optimized: { value: (...args: A) => compiled(args).executable.optimizedProgram() },
+    stablehlo: { value: (...args: A) => stablehlo(args) },
+    optimized: { value: (...args: A) => optimized(args) },
     traces: { get: () => count },
   }) as unknown as Jit<A, R>;
 }

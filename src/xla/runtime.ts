@@ -2,7 +2,14 @@
 import { DeviceArray } from './deviceArray';
 import { XlaError } from './errors';
 import { type ExecutableCache } from './executableCache';
-import { type Module, type ModuleOptions, type TensorType, type Value, printModule } from './hlo';
+import {
+  type Module,
+  type ModuleOptions,
+  type ProgramText,
+  type TensorType,
+  type Value,
+  printModule,
+} from './hlo';
 import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecutable } from './pjrt';
 
 /** Programs kept in memory; the one not used for longest goes first. */
@@ -40,7 +47,7 @@ export class Runtime {
     return printModule(roots, { writeOnce: this.client.platformName === 'cpu', ...options });
   }
 
-  compile(module: Module, outputs: readonly TensorType[]): Program {
+  compile(module: ProgramText, outputs: readonly TensorType[]): Program {
     const known = this.lookUp(module.text);
     if (known) return known;
     const start = performance.now();
@@ -51,7 +58,7 @@ export class Runtime {
   }
 
   /** As `compile`, off the event loop. */
-  async compileAsync(module: Module, outputs: readonly TensorType[]): Promise<Program> {
+  async compileAsync(module: ProgramText, outputs: readonly TensorType[]): Promise<Program> {
     const known = this.lookUp(module.text);
     if (known) return known;
     const underWay = this.pending.get(module.text);
@@ -61,7 +68,7 @@ export class Runtime {
     return promise;
   }
 
-  private async make(module: Module, outputs: readonly TensorType[]): Promise<Program> {
+  private async make(module: ProgramText, outputs: readonly TensorType[]): Promise<Program> {
     const start = performance.now();
     const options = this.optionsOf(module);
     const stored = await this.disk?.loadAsync(module.text, options);
@@ -77,7 +84,7 @@ export class Runtime {
     return buffers.map((buffer, i) => DeviceArray.fromBuffer(program.outputs[i], buffer));
   }
 
-  private optionsOf({ partitions }: Module): CompileOptions {
+  private optionsOf({ partitions }: ProgramText): CompileOptions {
     return partitions ? { ...this.compileOptions, partitions } : this.compileOptions;
   }
 
@@ -91,7 +98,7 @@ export class Runtime {
   }
 
   private keep(
-    module: Module,
+    module: ProgramText,
     executable: PjrtExecutable,
     outputs: readonly TensorType[],
     start: number,
@@ -111,7 +118,7 @@ export class Runtime {
     return program;
   }
 
-  private explain<T>(module: Module, compile: () => T): T {
+  private explain<T>(module: ProgramText, compile: () => T): T {
     const wrap = (error: unknown): never => {
       const message = error instanceof Error ? error.message : String(error);
       const failure = new XlaError(`XLA did not compile the program: ${message}`, { cause: error });

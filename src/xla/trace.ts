@@ -3,29 +3,21 @@ import { type Tensor, type Variable, engine, tidy } from '@tensorflow/tfjs-core'
 import { type XlaBackend } from './backend';
 import { type DeviceArray } from './deviceArray';
 import { XlaError } from './errors';
-import { type TensorType, type Value, parameter } from './hlo';
-import { type Program } from './runtime';
-import { type Sharding, checkSharding, executeOnDevices, splitAttribute } from './sharding';
+import { type CutOptions, type Value, parameter } from './hlo';
+import { type TracePart, makeParts, runParts } from './parts';
+import { type Sharding, checkSharding } from './sharding';
 import { type Structure, flatten, unflatten } from './structure';
 
-/** A recorded function. */
+/** A recorded function: one program, or, where it is long and was cut, several that run in order. */
 export interface Trace {
-  readonly text: string;
-  readonly parameters: readonly Value[];
-  /** Where each parameter's data comes from at a call: argument index, variable, or a constant (the value itself). */
+  readonly parts: readonly TracePart[];
+  /** Where the data of the first slots come from at a call: argument index, variable, or a constant (the value itself). */
   readonly origins: readonly (number | Variable | Value)[];
-  readonly outputs: readonly TensorType[];
-  /** Variables assigned; their new values are the outputs after the results. */
+  /** Slots of the results, then of the assigned variables' new values. */
+  readonly roots: readonly number[];
   readonly assigned: readonly Variable[];
   readonly results: Structure;
   readonly resultTypes: readonly { shape: number[]; dtype: Tensor['dtype'] }[];
-  /** Parameter indices that are donated. */
-  readonly donated: readonly number[];
-  /** Devices that run it together; undefined: one. */
-  readonly partitions?: number;
-  /** By parameter: the axis along which it is split over the devices. */
-  readonly splitAxes: readonly (number | undefined)[];
-  program?: Program;
 }
 
 /** Variables that a trace made: they get their initial values, and the function is traced again. */
@@ -46,13 +38,19 @@ function watchVariables(tell: (variable: Variable) => void): () => void {
   return () => void (instance.makeVariable = make);
 }
 
+/** What of jit's options a trace depends on. */
+interface RecordOptions {
+  readonly name: string;
+  readonly sharding?: Sharding;
+  readonly cut?: CutOptions;
+}
+
 /** Runs `fn` once on tensors without data and makes a program of what its kernels recorded. */
 export function record<A extends unknown[], R>(
   backend: XlaBackend,
   fn: (...args: A) => R,
   args: A,
-  name: string,
-  sharding?: Sharding,
+  { name, sharding, cut }: RecordOptions,
 ): Trace {
   backend.flush();
   const before = new Map(variables().map(v => [v, backend.getValue(v.dataId)] as const));
@@ -99,9 +97,9 @@ export function record<A extends unknown[], R>(
         created,
       );
       [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
-      return record(backend, fn, args, name, sharding);
+      return record(backend, fn, args, { name, sharding, cut });
     }
-    return finish(backend, traced, assigned, updates, before, placeholders, name, sharding);
+    return finish(backend, { traced, assigned, updates, before, placeholders }, { name, sharding, cut });
   } finally {
     backend.tracing = false;
     unwatch();
@@ -112,50 +110,33 @@ export function record<A extends unknown[], R>(
 /** What a trace returned. */
 type Traced = Pick<Trace, 'results' | 'resultTypes'> & { values: Value[] };
 
+interface Recorded {
+  traced: Traced;
+  assigned: readonly Variable[];
+  /** The variables' new values. */
+  updates: readonly Value[];
+  before: ReadonlyMap<Variable, Value>;
+  placeholders: readonly Value[];
+}
+
 function finish(
   backend: XlaBackend,
-  traced: Traced,
-  assigned: readonly Variable[],
-  updates: readonly Value[],
-  before: ReadonlyMap<Variable, Value>,
-  placeholders: readonly Value[],
-  name: string,
-  sharding?: Sharding,
+  { traced, assigned, updates, before, placeholders }: Recorded,
+  { name, sharding, cut }: RecordOptions,
 ): Trace {
-  const roots = [...traced.values, ...updates];
   const variableOf = new Map([...before].map(([v, value]) => [value, v] as const));
-  const { parameters } = backend.runtime.module(roots, { parameters: placeholders, writeOnce: false });
-  const aliases = new Map<number, number>();
-  parameters.forEach((p, i) => {
-    const variable = variableOf.get(p);
-    const output = variable ? assigned.indexOf(variable) : -1;
-    // A program cannot give an input's memory to the output that is that very input.
-    if (output >= 0 && updates[output] !== p) aliases.set(i, traced.values.length + output);
-  });
-  const devices = sharding && sharding.devices > 1 ? sharding.devices : undefined;
-  const splitAxes = parameters.map((_, i) => (devices ? sharding!.split[i] : undefined));
-  const argumentAttributes = new Map<number, string>();
-  splitAxes.forEach((axis, i) => {
-    if (axis === undefined) return;
-    argumentAttributes.set(i, splitAttribute(parameters[i].rank, axis, devices!));
-  });
-  const { text } = backend.runtime.module(roots, {
-    ...{ parameters: placeholders, aliases, argumentAttributes, partitions: devices },
-    name: name.replace(/\W/g, '_'),
-  });
+  const updateOf = new Map(assigned.map((variable, i) => [before.get(variable)!, updates[i]] as const));
   const argument = new Map(placeholders.map((p, i) => [p, i] as const));
+  const devices = sharding && sharding.devices > 1 ? sharding.devices : undefined;
+  const splitAxis = (p: Value): number | undefined =>
+    devices && argument.has(p) ? sharding!.split[argument.get(p)!] : undefined;
+  const { parts, parameters, roots } = makeParts(backend.runtime, [...traced.values, ...updates], {
+    ...{ placeholders, updateOf, devices, splitAxis, cut, name: name.replace(/\W/g, '_') },
+  });
   const origins = parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
+  [...traced.values, ...updates].forEach(v => v.release()); // the graph: the texts say it all
   return {
-    text,
-    parameters,
-    origins,
-    outputs: roots.map(r => ({ dtype: r.dtype, shape: r.shape })),
-    assigned,
-    results: traced.results,
-    resultTypes: traced.resultTypes,
-    donated: [...aliases.keys()],
-    partitions: devices,
-    splitAxes,
+    ...{ parts, roots, origins, assigned, results: traced.results, resultTypes: traced.resultTypes },
   };
 }
 
@@ -185,13 +166,8 @@ export function assign(backend: XlaBackend, variable: Variable, value: Value): v
   }
 }
 
-/** Runs a recorded program on the data of `tensors` and of the variables. */
-export function run(
-  backend: XlaBackend,
-  trace: Trace,
-  program: Program,
-  tensors: readonly Tensor[],
-): unknown {
+/** Runs a recorded function, whose programs are compiled, on the data of `tensors` and of the variables. */
+export function run(backend: XlaBackend, trace: Trace, tensors: readonly Tensor[]): unknown {
   const values = trace.origins.map(origin => {
     if (typeof origin === 'number') return backend.getValue(tensors[origin].dataId);
     if ('dataId' in origin) {
@@ -204,21 +180,19 @@ export function run(
   const pending = values.filter(v => v.op !== 'parameter');
   if (pending.length > 0) backend.materialize(pending);
   // Memory that something else still refers to (a clone, a pending graph) is not given away.
-  const keep = trace.donated.filter(i => {
-    const origin = trace.origins[i] as Variable;
-    return values[i].uses > 1 || backend.refCount(origin.dataId) > 1;
+  const kept = (slot: number): boolean => {
+    const origin = trace.origins[slot] as Variable;
+    return values[slot].uses > 1 || backend.refCount(origin.dataId) > 1;
+  };
+  const arrays = values.map(v => v.source as DeviceArray);
+  const made = new Map<DeviceArray, Value>();
+  const outputs = runParts(backend.runtime, trace.parts, trace.roots, arrays, kept).map(array => {
+    if (!made.has(array)) made.set(array, parameter(array.type, array));
+    return made.get(array)!;
   });
-  const { partitions, splitAxes } = trace;
-  const outputs = partitions
-    ? executeOnDevices(
-        ...([backend.runtime, program, values.map(v => v.source as DeviceArray)] as const),
-        ...([splitAxes, partitions, keep] as const),
-      )
-    : backend.runtime.execute(program, backend.buffers(values), keep);
-  const wrapped = outputs.map((array, i) => parameter(trace.outputs[i], array));
-  trace.assigned.forEach((variable, i) => assign(backend, variable, wrapped[trace.resultTypes.length + i]));
+  trace.assigned.forEach((variable, i) => assign(backend, variable, outputs[trace.resultTypes.length + i]));
   const results = trace.resultTypes.map(({ dtype }, i) =>
-    engine().makeTensorFromTensorInfo(backend.makeTensorInfo(wrapped[i], dtype)),
+    engine().makeTensorFromTensorInfo(backend.makeTensorInfo(outputs[i], dtype)),
   );
   return (unflatten(trace.results, results) as unknown[])[0];
 }

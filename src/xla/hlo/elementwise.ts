@@ -48,6 +48,8 @@ export const floor = (x: Value): Value => unary('floor', x);
 export const ceil = (x: Value): Value => unary('ceil', x);
 export const roundEven = (x: Value): Value => unary('round_nearest_even', x);
 export const sign = (x: Value): Value => unary('sign', x);
+/** The operand itself, where a long program may be cut (cut.ts). */
+export const boundary = (x: Value): Value => unary('boundary', x);
 export const barrier = (x: Value): Value => unary('optimization_barrier', x);
 export const isFinite = (x: Value): Value => new Value('is_finite', [x], 'pred', x.shape);
 

@@ -14,3 +14,4 @@ export * from './reduce';
 export * from './linear';
 export * from './control';
 export * from './print';
+export { type CutOptions, type Part, cut } from './cut';

@@ -4,35 +4,40 @@
  * That compiler fuses an elementwise operation into all that use it. In a chain of residual additions each block's output is so
  * computed anew from all blocks before it: the arrays read grow with the square of the depth.
  */
-import { type Value, dependencies } from './value';
+import { type Value, dependencies, inOrder } from './value';
 
 /** What the compiler fuses into its users. */
-const FUSED = new Set(
+export const FUSED = new Set(
   (
     'add subtract multiply divide maximum minimum power remainder and or xor not negate abs exponential log sqrt rsqrt ' +
-    'tanh logistic floor ceil sign select compare convert clamp broadcast_in_dim reshape pad slice transpose reverse'
+    'tanh logistic floor ceil sign select compare convert clamp broadcast_in_dim reshape pad slice transpose reverse boundary'
   ).split(' '),
 );
 
 /** Elements. Smaller values are computed anew as fast as they are read. */
-const LARGE = 2 ** 14;
+export const LARGE = 2 ** 14;
 
 /** A value that would be computed anew from so many large arrays is written instead. */
 const MANY = 3;
 
-/** The large values, used more than once, that depend through fused operations on at least `MANY` large arrays. */
-export function worthWriting(roots: readonly Value[]): Set<Value> {
+/**
+ * The large values, used more than once, that depend through fused operations on at least `MANY` large arrays.
+ * @param given values that the program does not compute
+ */
+export function worthWriting(roots: readonly Value[], given?: ReadonlySet<Value>): Set<Value> {
   const written = new Set<Value>();
   const uses = new Map<Value, number>();
-  const order = inOrder(roots);
+  const order = inOrder(roots, v =>
+    given?.has(v) ? [] : [...dependencies(v), ...v.regions.flatMap(region => region.results)],
+  );
   const use = (v: Value) => uses.set(v, (uses.get(v) ?? 0) + 1);
-  for (const v of order) v.operands.forEach(use);
+  for (const v of order) if (!given?.has(v)) v.operands.forEach(use);
   roots.forEach(use);
   /** The large arrays that a use of the value reads. */
   const reads = new Map<Value, ReadonlySet<Value>>();
   for (const v of order) {
     const itself = new Set(v.size >= LARGE ? [v] : []);
-    if (!FUSED.has(v.op)) {
+    if (!FUSED.has(v.op) || given?.has(v)) {
       reads.set(v, itself);
       continue;
     }
@@ -42,24 +47,4 @@ export function worthWriting(roots: readonly Value[]): Set<Value> {
     reads.set(v, write ? itself : through);
   }
   return written;
-}
-
-/** All values that `roots` need, operands first; those inside regions too. */
-function inOrder(roots: readonly Value[]): Value[] {
-  const order: Value[] = [];
-  const entered = new Set<Value>();
-  const stack = roots.map(value => ({ value, done: false }));
-  for (let top = stack.pop(); top; top = stack.pop()) {
-    const { value, done } = top;
-    if (done) {
-      order.push(value);
-      continue;
-    }
-    if (entered.has(value)) continue;
-    entered.add(value);
-    stack.push({ value, done: true });
-    const inside = value.regions.flatMap(region => region.results);
-    for (const need of [...dependencies(value), ...inside]) stack.push({ value: need, done: false });
-  }
-  return order;
 }

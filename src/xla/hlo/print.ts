@@ -3,17 +3,23 @@ import { worthWriting } from './materialize';
 import { type TensorType, typeText } from './types';
 import { type Region, type Value, dependencies, insideRegion } from './value';
 
-export interface Module {
+/** What a program is compiled from. */
+export interface ProgramText {
   readonly text: string;
-  /** The parameters of `main`, in order. */
-  readonly parameters: readonly Value[];
   /** Devices that run the program together; undefined: one. */
   readonly partitions?: number;
+}
+
+export interface Module extends ProgramText {
+  /** The parameters of `main`, in order. */
+  readonly parameters: readonly Value[];
 }
 
 export interface ModuleOptions {
   /** Parameters that come first, in this order, used or not; others follow as they are met. */
   readonly parameters?: readonly Value[];
+  /** Values that the program does not compute: parameters like others. */
+  readonly given?: ReadonlySet<Value>;
   /** Parameter index → output index whose memory it may be overwritten with (donation). */
   readonly aliases?: ReadonlyMap<number, number>;
   /** Extra argument attributes by parameter index, e.g. a sharding. */
@@ -46,7 +52,9 @@ export function printModule(roots: readonly Value[], options: ModuleOptions = {}
     parameters.push(v);
   };
   options.parameters?.forEach(addParameter);
-  const printer = new Printer(names, addParameter, options.writeOnce ? worthWriting(roots) : new Set());
+  const { given = new Set(), writeOnce } = options;
+  const written = writeOnce ? worthWriting(roots, given) : new Set<Value>();
+  const printer = new Printer(names, addParameter, written, given);
   printer.emitAll(roots, '    ');
   const args = parameters.map((p, i) => {
     const attributes = [];
@@ -81,6 +89,7 @@ class Printer {
     private readonly names: Map<Value, string>,
     private readonly addParameter: (v: Value) => void,
     private readonly written: ReadonlySet<Value>,
+    private readonly given: ReadonlySet<Value>,
   ) {}
 
   /** Emits all values that `roots` need and that have no name yet, operands first; with `only`, just those of it. */
@@ -95,7 +104,7 @@ class Printer {
           continue;
         }
         const before = stack.length;
-        const needs = dependencies(v);
+        const needs = this.given.has(v) ? [] : dependencies(v);
         for (let i = needs.length - 1; i >= 0; i--) {
           if (!this.names.has(needs[i]) && (!only || only.has(needs[i]))) stack.push(needs[i]);
         }
@@ -108,7 +117,8 @@ class Printer {
   }
 
   private emit(v: Value, indent: string): void {
-    if (v.op === 'parameter') return this.addParameter(v);
+    if (v.op === 'parameter' || this.given.has(v)) return this.addParameter(v);
+    if (v.op === 'boundary') return void this.names.set(v, this.name(v.operands[0]));
     if (v.op === 'result') {
       this.names.set(v, `${this.name(v.operands[0])}#${v.attrs.index}`);
       return;

@@ -91,6 +91,25 @@ export function dependencies(v: Value): readonly Value[] {
   return v.captured.length === 0 ? v.operands : [...v.operands, ...v.captured];
 }
 
+/** All values that `roots` need, operands first. */
+export function inOrder(
+  roots: readonly Value[],
+  needs: (v: Value) => readonly Value[] = dependencies,
+): Value[] {
+  const order: Value[] = [];
+  const entered = new Set<Value>();
+  const stack = roots.map(value => ({ value, done: false }));
+  for (let top = stack.pop(); top; top = stack.pop()) {
+    const { value, done } = top;
+    if (done) order.push(value);
+    if (done || entered.has(value)) continue;
+    entered.add(value);
+    stack.push({ value, done: true });
+    for (const need of needs(value)) stack.push({ value: need, done: false });
+  }
+  return order;
+}
+
 /** Outer values that the regions of `v` refer to: parameters, and all that does not depend on block arguments. */
 function captures(v: Value): Value[] {
   const out = new Set<Value>();

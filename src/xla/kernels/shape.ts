@@ -12,6 +12,8 @@ define<{ shape: number[] }>(
   MOVE,
 );
 
+define('Boundary', ({ x }) => hlo.boundary(x), MOVE);
+
 define<{ dim: number }>(
   'ExpandDims',
   ({ input }, { dim }) => {
