@@ -164,6 +164,7 @@ function build(document: ExperimentFile, config: unknown, file: string): Experim
     labelSmoothing: given.label_smoothing ?? 0,
     augment: given.augment ?? true,
     ema: given.ema,
+    swa: given.swa,
     precision: given.precision ?? ('float32' as const),
     seed: given.seed ?? 0,
     logInterval: given.log_interval ?? 200,

@@ -72,6 +72,7 @@ const trainParameters = z
     label_smoothing: z.number().min(0).lt(1).optional(),
     augment: z.boolean().optional(),
     ema: z.number().min(0).lt(1).optional(),
+    swa: z.boolean().optional(),
     precision: z.enum(PRECISIONS).optional(),
     seed: z.number().int().min(0).optional(),
     holdout: z.number().int().min(0).max(49_999).optional(),

@@ -22,6 +22,11 @@ export interface TrainOptions extends Partial<SgdOptions> {
    * end. Default: none.
    */
   ema?: number;
+  /**
+   * Keep the mean of the weights at the ends of the schedule's parts (a 'sequence'); it is what is validated after the last step, and
+   * what the model holds in the end (stochastic weight averaging). Default false.
+   */
+  swa?: boolean;
   /** In what convolutions and matrix products compute (back end xla only; see PrecisionPolicy). Default 'float32'. */
   precision?: PrecisionPolicy;
   /** Devices that share each batch; with the same losses as one (back end xla only, see docs/plugins.md). Default 1. */
@@ -185,6 +190,9 @@ export function fillOptions(options: TrainOptions): FullOptions {
   requireRange('labelSmoothing', full.labelSmoothing, 0, 1);
   requireRange('weightDecay', full.weightDecay, 0, Infinity);
   if (full.ema !== undefined) requireRange('ema', full.ema, 0, 1);
+  if (full.swa && full.ema !== undefined) throw new UserError('swa and ema exclude each other: give one.');
+  if (full.swa && full.schedule.type !== 'sequence')
+    throw new UserError('swa averages over the parts of a schedule: give a list of schedules.');
   if (full.stopAfter !== undefined) requireWhole('stopAfter', full.stopAfter, 1);
   const steps = Math.min(totalSteps(full.schedule), full.stopAfter ?? Infinity);
   return { ...full, steps };

@@ -5,13 +5,13 @@ import { modelWeights, type NamedArrays, saveWeights } from '../weights';
 import { type Jit, jit } from '../xla/jit';
 import { scan } from '../xla/scan';
 import { type Checkpoint, CheckpointFolder, requireSameRun, type RunState } from './checkpoint';
-import { Ema } from './ema';
+import { Ema, Swa, type WeightAverage } from './average';
 import { evaluate } from './evaluate';
 import { EventLog } from './events';
 import { CHECKPOINT_SECONDS, type FullOptions, type TrainResult, type Validation } from './options';
 import { BatchOrder, stepSeed } from './order';
 import { UserError } from '../errors';
-import { learningRateAt } from './schedule';
+import { cycleEnds, learningRateAt } from './schedule';
 import { Sgd } from './sgd';
 import { Feed, makeStep, stepSharding, Meter, type Step, variableOf } from './step';
 
@@ -26,6 +26,8 @@ type StepInputs = [rows: tf.Tensor1D, labels: tf.Tensor1D, seed: tf.Tensor1D, ra
 export class Run {
   private readonly sgd: Sgd;
   private readonly ema: Ema | undefined;
+  private readonly swa: Swa | undefined;
+  private readonly cycleEnds: readonly number[];
   private readonly step: Jit<Parameters<Step>, tf.Tensor1D>;
   /** `stepsPerCall` steps at once: rows, labels, seeds and rates with a leading axis of steps → reports `[steps, 3]`. */
   private readonly steps: Jit<StepInputs, tf.Tensor2D> | undefined;
@@ -64,6 +66,8 @@ export class Run {
     const trainable = weights.filter(weight => weight.trainable);
     this.sgd = new Sgd(trainable, options);
     if (options.ema !== undefined) this.ema = new Ema(weights, options.ema);
+    if (options.swa) this.swa = new Swa(weights);
+    this.cycleEnds = options.swa ? cycleEnds(options.schedule) : [];
     const step = makeStep(model, trainable, this.sgd, this.ema, options);
     const sharding = stepSharding(options);
     this.step = jit(step, { name: `train ${model.name}`, sharding });
@@ -77,9 +81,10 @@ export class Run {
     this.order = new BatchOrder(data.train.count, options.batchSize, options.seed);
     for (const weight of weights) this.variables.set(`weights/${weight.name}`, variableOf(weight));
     trainable.forEach(({ name }, i) => this.variables.set(`velocity/${name}`, this.sgd.velocities[i]));
-    if (!this.ema) return;
-    this.variables.set('averages', this.ema.updates);
-    weights.forEach(({ name }, i) => this.variables.set(`average/${name}`, this.ema!.averages[i]));
+    const average = this.ema ?? this.swa;
+    if (!average) return;
+    this.variables.set('averages', average.updates);
+    weights.forEach(({ name }, i) => this.variables.set(`average/${name}`, average.averages[i]));
   }
 
   /**
@@ -98,6 +103,7 @@ export class Run {
     const { steps, logInterval, validationInterval, signal } = this.options;
     while (this.done < steps && !signal?.aborted) {
       await this.takeSteps();
+      if (this.cycleEnds.includes(this.done)) this.swa!.update();
       if (this.done % logInterval === 0 || this.done === steps) await this.report();
       const due = validationInterval > 0 && this.done % validationInterval === 0;
       if (due && this.done < steps) await this.validate();
@@ -123,6 +129,7 @@ export class Run {
     this.log?.close();
     this.sgd.dispose();
     this.ema?.dispose();
+    this.swa?.dispose();
     this.feed.dispose();
     this.meter.dispose();
   }
@@ -131,7 +138,12 @@ export class Run {
   private async takeSteps(): Promise<void> {
     const { stepsPerCall, logInterval, validationInterval, steps } = this.options;
     const left = (interval: number) => interval - (this.done % interval);
-    const pause = Math.min(left(logInterval), left(validationInterval || steps), steps - this.done);
+    const cycleEnd = this.cycleEnds.find(end => end > this.done) ?? steps;
+    const pause = Math.min(
+      left(logInterval),
+      left(validationInterval || steps),
+      Math.min(cycleEnd, steps) - this.done,
+    );
     const first = this.done === this.before.steps;
     if (this.steps && pause >= stepsPerCall) await this.takeMany(this.steps, stepsPerCall);
     else await this.takeOne();
@@ -212,7 +224,7 @@ export class Run {
       if (error < bestBefore) await this.saveWeights(this.folder?.best, { error: String(error) });
       return { step: this.done, error, loss };
     };
-    const point = await (this.ema ? this.ema.whileAveraged(score) : score());
+    const point = await (this.average()?.whileAveraged(score) ?? score());
     this.curve.push(point);
     this.log?.validation(point);
     this.options.onValidation?.(point);
@@ -225,9 +237,19 @@ export class Run {
     const known = this.curve.find(point => point.step === this.done);
     const final = known ?? (await this.validate());
     if (this.saved.step !== this.done || !known) await this.save();
-    this.ema?.apply();
+    this.average()?.apply();
     await this.saveWeights(this.folder?.final, { error: String(final.error) });
     return final;
+  }
+
+  /** What is validated and kept in place of the weights, if anything. */
+  private average(): WeightAverage | undefined {
+    return this.done === this.options.steps && this.averages(this.done) ? this.swa : this.ema;
+  }
+
+  /** Whether the mean over cycles has begun. */
+  private averages(step: number): boolean {
+    return this.cycleEnds.some(end => end <= step);
   }
 
   private best(): Validation | undefined {
@@ -260,7 +282,7 @@ export class Run {
     const state: RunState = {
       ...{ step: this.done, startedAt: this.startedAt, seconds: this.seconds(), metered: count },
       ...{ curve: this.curve, trainCurve: this.trainCurve },
-      settings: this.settings(),
+      settings: this.settings(this.done),
     };
     this.attempt('checkpoint', () => this.folder!.save({ state, arrays }));
     this.saved = { step: this.done, at: performance.now() };
@@ -269,8 +291,9 @@ export class Run {
 
   private restore({ state, arrays }: Checkpoint): void {
     const { folder } = this.folder!;
-    requireSameRun(folder, state, this.settings());
+    requireSameRun(folder, state, this.settings(state.step));
     for (const [name, variable] of this.variables) {
+      if (this.swa && name.startsWith('average') && !this.averages(state.step)) continue;
       const array = arrays.get(name);
       if (!array || !tf.util.arraysEqual([...array.shape], variable.shape))
         throw new UserError(
@@ -285,12 +308,13 @@ export class Run {
   }
 
   /** What makes this run this run: a checkpoint of one that differs is not gone on from. */
-  private settings(): Record<string, unknown> {
+  private settings(step: number): Record<string, unknown> {
     const { schedule, batchSize, momentum, nesterov, weightDecay, decayed } = this.options;
-    const { labelSmoothing, augment, ema, seed, precision, logInterval } = this.options;
+    const { labelSmoothing, augment, ema, swa, seed, precision, logInterval } = this.options;
     return {
       ...{ model: this.model.name, images: this.data.train.count, schedule, batchSize, momentum, nesterov },
       ...{ weightDecay, decayed, labelSmoothing, augment, ema: ema ?? null, seed, precision, logInterval },
+      ...(this.averages(step) ? { swa } : {}), // before, a run without it is the same
     };
   }
 

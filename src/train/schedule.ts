@@ -75,6 +75,13 @@ export function totalSteps(schedule: Schedule): number {
   }
 }
 
+/** Steps after which the parts of a sequence end; of any other schedule its last. */
+export function cycleEnds(schedule: Schedule): number[] {
+  if (schedule.type !== 'sequence') return [totalSteps(schedule)];
+  let end = 0;
+  return schedule.parts.map(part => (end += totalSteps(part)));
+}
+
 /** Whether two schedules give the first `steps` steps the same rates: then a run of the one can go on as a run of the other. */
 export function agreeUpTo(steps: number, a: Schedule, b: Schedule): boolean {
   for (let step = 0; step < steps; step++)

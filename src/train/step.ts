@@ -6,7 +6,7 @@ import { withDropoutSeed } from '../models';
 import { type ModelWeight } from '../weights';
 import { type Sharding } from '../xla/sharding';
 import { uint8Tensor } from '../xla/uint8Tensor';
-import { type Ema } from './ema';
+import { type Ema } from './average';
 import { type FullOptions } from './options';
 import { type Sgd } from './sgd';
 

@@ -1,4 +1,7 @@
 /** The loop itself: what it reports, what it refuses, and that several steps a call are the same steps. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { selectBackend } from '../../src/backends';
 import { train, type Progress, type TrainOptions } from '../../src/train';
@@ -47,6 +50,35 @@ test('several steps a call are the steps one by one', async () => {
   }
 });
 
+test('swa: the mean of the weights at the ends of the cycles, gone on with from a run that had none', async () => {
+  const first = { type: 'linear', peak: 0.05, steps: 6 } as const;
+  const both = { type: 'sequence', parts: [first, { ...first, steps: 4 }] } as const;
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar-swa-'));
+  const options = { ema: undefined, logInterval: 4, validationInterval: 0 };
+  const checkpoint = { folder, everySteps: 3 };
+  try {
+    const ends = [await run({ ...options, schedule: first }), await run({ ...options, schedule: both })];
+    await run({ ...options, schedule: first, stopAfter: 3, checkpoint });
+    const { weights, result } = await run({
+      ...options,
+      schedule: both,
+      swa: true,
+      stepsPerCall: 3,
+      checkpoint,
+    });
+    expect(result.step).toBe(10);
+    for (const [name, { data: values }] of weights) {
+      const [a, b] = ends.map(end => end.weights.get(name)!.data);
+      values.forEach((value, i) => expect(value).toBeCloseTo((a[i] + b[i]) / 2, 4));
+    }
+    await expect(run({ ...options, schedule: both, checkpoint })).rejects.toThrow(
+      'whose swa is true, not not set',
+    );
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
 test('a learning rate that blows up ends the run with a word of advice', async () => {
   await expect(run({ schedule: { type: 'linear', peak: 1e30, steps: 10 }, logInterval: 2 })).rejects.toThrow(
     /The loss is (NaN|Infinity) after step \d+: lower the learning rate/,
@@ -55,6 +87,7 @@ test('a learning rate that blows up ends the run with a word of advice', async (
 
 test.each([
   [{ batchSize: 0 }, 'batchSize is 0'],
+  [{ swa: true, ema: undefined }, 'swa averages over the parts of a schedule'],
   [{ momentum: 1 }, 'momentum is 1'],
   [{ stepsPerCall: 1.5 }, 'stepsPerCall is 1.5'],
   [{ precision: 'float8' as never }, "precision is 'float8'; give one of float32"],

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { Ema } from '../../src/train/ema';
+import { Ema, Swa } from '../../src/train/average';
 import { type ModelWeight, modelWeights } from '../../src/weights';
 import { useXla } from '../../src/xla';
 import { jit } from '../../src/xla/jit';
@@ -77,4 +77,19 @@ describe.each(['cpu', 'xla'])('Ema on %s', backend => {
     ema.dispose();
     expect(tf.memory().numTensors).toBe(tensors);
   });
+});
+
+test('Swa: the mean of the weights that it took in, not of those before', async () => {
+  await tf.setBackend('cpu');
+  const weights = modelWeights(smallModel());
+  const swa = new Swa(weights);
+  for (const x of [1, 2, 6]) {
+    weights.forEach(({ variable }, i) => variable.write(tf.fill(variable.shape as number[], x + i)));
+    swa.update();
+  }
+  await swa.whileAveraged(async () => {
+    for (const [i, weight] of weights.entries())
+      (await value(weight)).forEach(mean => expect(mean).toBeCloseTo(3 + i, 5));
+  });
+  for (const [i, weight] of weights.entries()) expect((await value(weight))[0]).toBe(6 + i);
 });
