@@ -5,6 +5,8 @@ import { train } from './train';
 /** Batches and their size, as the Python project has them. */
 const TRAIN_BATCHES = 20;
 const VALIDATION_BATCHES = 2;
+/** Two parts, as `swa` asks for them. */
+const half = { type: 'piecewise', values: [0.01], boundaries: [TRAIN_BATCHES / 2] } as const;
 const BATCH = 5;
 
 const first = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -25,7 +27,7 @@ export async function errorTest(experiment: Experiment, data: Cifar10, signal?: 
       },
       {
         ...experiment.options,
-        schedule: { type: 'piecewise', values: [0.01], boundaries: [TRAIN_BATCHES] },
+        schedule: { type: 'sequence', parts: [half, half] },
         ...{ batchSize: BATCH, logInterval: TRAIN_BATCHES, validationInterval: 0, logDir: undefined, signal },
       },
     );
