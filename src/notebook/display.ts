@@ -1,9 +1,10 @@
 /** The way from a cell to the page: bundles of MIME types, shown once or updated in place. */
 import { randomBytes } from 'crypto';
+import { ownSvg } from './ownSvg';
 
 /**
- * One output in several forms; each front end takes the richest that it knows. JupyterLab (with this project's
- * extension) and VS Code draw `application/vnd.plotly.v1+json`; a code host's static view shows the SVG.
+ * One output in several forms; each front end takes the richest that it knows. JupyterLab with this project's extension draws
+ * `application/vnd.plotly.v1+json`; VS Code (without extensions) and a code host's static view show the SVG.
  */
 export interface MimeBundle {
   'application/vnd.plotly.v1+json'?: unknown;
@@ -45,9 +46,14 @@ function kernelSink(bundle: MimeBundle, id: string | undefined, update: boolean)
   }
 }
 
+function send(bundle: MimeBundle, id: string | undefined, update: boolean): void {
+  const svg = bundle['image/svg+xml'];
+  (chosenSink ?? kernelSink)(svg ? { ...bundle, 'image/svg+xml': ownSvg(svg) } : bundle, id, update);
+}
+
 /** Shows a bundle under the running cell. */
 export function show(bundle: MimeBundle): void {
-  (chosenSink ?? kernelSink)(bundle, undefined, false);
+  send(bundle, undefined, false);
 }
 
 /** Shows an HTML fragment. Keep it legible without styles: static views strip them. */
@@ -67,7 +73,7 @@ export class Slot {
 
   /** Shows the bundle in place of the last one. */
   show(bundle: MimeBundle): void {
-    (chosenSink ?? kernelSink)(bundle, this.id, this.shown);
+    send(bundle, this.id, this.shown);
     this.shown = true;
   }
 }

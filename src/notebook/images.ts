@@ -63,7 +63,11 @@ export function gridSvg(images: readonly Pixels[], options: GridOptions = {}): s
     parts.push(
       `<svg x="${x}" y="${y}" width="${cell}" height="${cell}" viewBox="${view}"><use href="#sheet" xlink:href="#sheet"/></svg>`,
     );
-    if (captions?.[i]) parts.push(text(x + cell / 2, y + cell + 12, 'middle', 10.5, captions[i]));
+    const caption = captions?.[i];
+    if (caption) {
+      const size = Math.max(8, Math.min(10.5, (cell + gap) / (0.56 * caption.length))); // or neighbours would touch
+      parts.push(text(x + cell / 2, y + cell + 12, 'middle', Number(size.toFixed(1)), caption));
+    }
   }
   rowNames?.forEach((name, r) => parts.push(text(left - 8, top + r * pitch + cell / 2 + 4, 'end', 12, name)));
   const sheet =

@@ -3,13 +3,21 @@ import * as echarts from 'echarts';
 import { type Axis, type Chart } from './chart';
 import { FONT, GRID, HEAT, heatInk, heatShare, INK, SERIES } from './theme';
 
+/** Room enough for a letter of any reader's font, in ems: echarts' own measure is that of one font, and words would touch in others. */
+const LETTER = 0.6;
+
+echarts.setPlatformAPI({
+  measureText: (text, font) => ({
+    width: text.length * LETTER * (parseFloat(/[\d.]+px/.exec(font ?? '')?.[0] ?? '') || 12),
+  }),
+} as Parameters<typeof echarts.setPlatformAPI>[0]);
+
 /** One SVG of all charts, side by side, each `width` × `height` pixels; its background is transparent. */
 export function staticSvg(charts: readonly Chart[], width: number, height: number): string {
   const panels = charts.map(chart => panel(chart, width, height));
   if (panels.length === 1) return panels[0];
   const placed = panels.map((svg, i) =>
-    // Class names are numbered from 0 in each picture: keep the panels' apart.
-    svg.replace('<svg ', `<svg x="${i * width}" `).replace(/zr\d+-/g, `p${i}-`),
+    svg.replace('<svg ', `<svg x="${i * width}" `).replace(/zr-/g, `p${i}-`),
   );
   const size = `width="${width * panels.length}" height="${height}" viewBox="0 0 ${width * panels.length} ${height}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ${size}>${placed.join('')}</svg>`;
@@ -19,7 +27,7 @@ function panel(chart: Chart, width: number, height: number): string {
   const drawing = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     drawing.setOption(option(chart, width));
-    return drawing.renderToSVGString();
+    return drawing.renderToSVGString().replace(/zr\d+-/g, 'zr-'); // numbered on from chart to chart
   } finally {
     drawing.dispose();
   }
@@ -70,7 +78,7 @@ function option(chart: Chart, width: number): echarts.EChartsCoreOption {
           name: series.name,
           data: series.x.map((x, i) => [x, series.y[i]]),
           showSymbol: series.points ?? false,
-          symbolSize: 6,
+          ...{ symbol: 'circle', symbolSize: 6 },
           lineStyle: { width: 2, type: series.dashed ? 'dashed' : 'solid', color: SERIES[s % SERIES.length] },
         })),
       };

@@ -11,11 +11,17 @@ export function tableHtml(
 ): string {
   const number = (value: number) =>
     Number.isInteger(value) ? value.toLocaleString('en-US') : String(Number(value.toPrecision(4)));
+  // The attribute where styles are stripped, the style where the page's own (VS Code's) would win.
+  const aligned = (tag: string, side: string, text: string) =>
+    `<${tag} align="${side}" style="text-align:${side}">${text}</${tag}>`;
   const cell = (value: Cell) =>
     typeof value === 'number'
-      ? `<td align="right">${number(value)}</td>`
-      : `<td align="left">${escapeHtml(value ?? '–')}</td>`;
-  const head = columns.map(name => `<th align="left">${escapeHtml(name)}</th>`).join('');
+      ? aligned('td', 'right', number(value))
+      : aligned('td', 'left', escapeHtml(value ?? '–'));
+  const numeric = (column: number) => rows.length > 0 && rows.every(row => typeof row[column] === 'number');
+  const head = columns
+    .map((name, i) => aligned('th', numeric(i) ? 'right' : 'left', escapeHtml(name)))
+    .join('');
   const body = rows.map(row => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
   const title = caption ? `<caption>${escapeHtml(caption)}</caption>` : '';
   return `<table>${title}<thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table>`;

@@ -1,7 +1,7 @@
 /** Colors of mid lightness, which stand out on white and on black alike (at least 3:1 on both). */
 
 /** Text and axes. */
-export const INK = '#7a7a7a';
+export const INK = '#808080';
 /** Grid lines. */
 export const GRID = 'rgba(128,128,128,0.25)';
 /** Series, in order; neighbours also differ for the color-blind. */

@@ -1,7 +1,8 @@
 /** SVGs must be well-formed XML: shown inline a browser forgives, as a file (a code host, an <img>) it shows nothing. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { figureBundle } from '../../src/notebook';
+import { resnet } from '../../src/models';
+import { figure, figureBundle, imageGrid, setOutputSink, showDiagram } from '../../src/notebook';
 
 const TAG = /<(\/?)([A-Za-z][\w:-]*)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>/y;
 
@@ -36,18 +37,66 @@ test('charts as SVG', () => {
   expect(mistake(bundle['image/svg+xml']!)).toBeUndefined();
 });
 
-test('SVGs stored in the notebooks', () => {
+/** The pictures stored in each notebook. */
+function stored(): [string, string[]][] {
   const folder = path.join(__dirname, '../../notebooks');
   type Notebook = { cells: { outputs?: { data?: Record<string, string | string[]> }[] }[] };
-  let pictures = 0;
-  for (const name of fs.readdirSync(folder).filter(file => file.endsWith('.ipynb'))) {
-    const { cells } = JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8')) as Notebook;
-    for (const { data } of cells.flatMap(cell => cell.outputs ?? [])) {
-      const svg = data?.['image/svg+xml'];
-      if (!svg) continue;
-      pictures++;
-      expect([name, mistake([svg].flat().join(''))]).toEqual([name, undefined]);
+  return fs
+    .readdirSync(folder)
+    .filter(file => file.endsWith('.ipynb'))
+    .map(name => {
+      const { cells } = JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8')) as Notebook;
+      const svgs = cells.flatMap(cell => cell.outputs ?? []).map(({ data }) => data?.['image/svg+xml']);
+      return [name, svgs.flatMap(svg => (svg ? [[svg].flat().join('')] : []))];
+    });
+}
+
+test('SVGs stored in the notebooks', () => {
+  const pictures = stored();
+  for (const [name, svgs] of pictures)
+    for (const svg of svgs) expect([name, mistake(svg)]).toEqual([name, undefined]);
+  expect(pictures.flatMap(([, svgs]) => svgs).length).toBeGreaterThan(15);
+});
+
+const all = (svg: string, pattern: RegExp): string[] => [...svg.matchAll(pattern)].map(match => match[1]);
+
+/** Where the pictures, all in one page, would take something of another's, or lack it. */
+function clashes(svgs: readonly string[]): string[] {
+  const owner = new Map<string, string>();
+  return svgs.flatMap(svg => {
+    const ids = all(svg, / id="([^"]+)"/g);
+    const missing = all(svg, /(?:url\(|href=")#([^)"]+)/g).filter(id => !ids.includes(id));
+    const taken = ids.filter(id => (owner.get(id) ?? svg) !== svg);
+    ids.forEach(id => owner.set(id, svg));
+    const styles = /<style|class="/.test(svg) ? ['a style sheet'] : [];
+    return [...missing.map(id => `#${id} is missing`), ...taken.map(id => `${id} twice`), ...styles];
+  });
+}
+
+test('pictures in one page take nothing of each other', () => {
+  const shown: string[] = [];
+  setOutputSink(bundle => void shown.push(bundle['image/svg+xml']!));
+  try {
+    const picture = (byte: number) => new Uint8Array(32 * 32 * 3).fill(byte);
+    for (const byte of [0, 9]) imageGrid([picture(byte)]);
+    const line = (y: number) => ({ name: 'a', x: [0, 1], y: [0, y] });
+    for (const y of [1, 2]) {
+      const chart = { kind: 'line', x: { label: 'x' }, y: { label: 'y' }, series: [line(y)] } as const;
+      figure(chart);
+      figure([chart, chart]);
     }
+    for (const depth of [20, 32]) showDiagram(resnet({ depth }));
+  } finally {
+    setOutputSink(undefined);
   }
-  expect(pictures).toBeGreaterThan(15);
+  expect(shown).toHaveLength(8);
+  expect(new Set(shown).size).toBe(8);
+  expect(clashes(shown)).toEqual([]);
+  expect(
+    clashes(['<svg><use href="#a"/></svg>', '<svg><i id="b"/></svg>', '<svg><g id="b"/></svg>']),
+  ).toEqual(['#a is missing', 'b twice']);
+});
+
+test.each(stored())('the pictures of %s take nothing of each other', (_, svgs) => {
+  expect(clashes(svgs)).toEqual([]);
 });
