@@ -65,7 +65,7 @@ export function gridSvg(images: readonly Pixels[], options: GridOptions = {}): s
     );
     const caption = captions?.[i];
     if (caption) {
-      const size = Math.max(8, Math.min(10.5, (cell + gap) / (0.56 * caption.length))); // or neighbours would touch
+      const size = Math.max(7, Math.min(10.5, (cell + gap) / (0.62 * caption.length))); // or neighbours would touch
       parts.push(text(x + cell / 2, y + cell + 12, 'middle', Number(size.toFixed(1)), caption));
     }
   }
