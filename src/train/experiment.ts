@@ -116,6 +116,8 @@ function describeIssues(error: z.ZodError, file: string, lineOf: LineOf): string
     .join('; ');
 }
 
+type FieldIssues = z.core.$ZodIssue[];
+
 interface FieldIssue {
   at: PropertyKey[];
   message: string;
@@ -127,9 +129,8 @@ function fieldsOf(issue: z.core.$ZodIssue, parent: readonly PropertyKey[] = []):
     return issue.keys.map(key => ({ at: [...at, key], message: 'there is no such key' }));
   }
   // Of the things that it may be, the one that it was meant as: of the right type, at least.
-  const meant =
-    issue.code === 'invalid_union' &&
-    issue.errors.find(([first]) => first.code !== 'invalid_type' || first.path.length > 0);
+  const branches: FieldIssues[] = issue.code === 'invalid_union' ? issue.errors : [];
+  const meant = branches.find(([first]) => first.code !== 'invalid_type' || first.path.length > 0);
   return meant ? meant.flatMap(each => fieldsOf(each, at)) : [{ at, message: issue.message }];
 }
 
