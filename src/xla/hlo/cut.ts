@@ -11,7 +11,7 @@ import { type Value, dependencies, inOrder } from './value';
 export interface CutOptions {
   /** Shorter programs stay whole. Default 20,000. */
   readonly above?: number;
-  /** Least length of a part. Default 2,000. */
+  /** Least length of a part. Default 1,000. */
   readonly size?: number;
 }
 
@@ -25,7 +25,7 @@ export interface Part {
  * Parts that, run in order, compute `roots`. An operation belongs to the stretch between boundaries in which it was recorded, which
  * is the order of forward and backward pass; those recorded after the last one (an optimizer's) to the earliest that they can.
  */
-export function cut(roots: readonly Value[], { above = 20_000, size = 2_000 }: CutOptions = {}): Part[] {
+export function cut(roots: readonly Value[], { above = 20_000, size = 1_000 }: CutOptions = {}): Part[] {
   const whole = [{ roots, given: new Set<Value>() }];
   const order = inOrder(roots);
   const boundaries = order.filter(v => v.op === 'boundary').map(v => v.id);
