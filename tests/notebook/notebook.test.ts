@@ -135,7 +135,8 @@ test('filterPictures: zero is gray, the largest weight is full', () => {
 test('tableHtml escapes and aligns', () => {
   const html = tableHtml(['model', 'parameters'], [['a<b', 269_722]]);
   expect(html).toContain('a&lt;b');
-  expect(html).toContain('<td align="right">269,722</td>');
+  expect(html).toContain('<td align="right" style="text-align:right">269,722</td>');
+  expect(html).toContain('<th align="right" style="text-align:right">parameters</th>');
 });
 
 test('attempt shows what can be mended and throws what cannot', async () => {
