@@ -33,8 +33,8 @@ function panel(chart: Chart, width: number, height: number): string {
   }
 }
 
-/** Pixels between two names of the legend, and between two of its rows; width of a mark with its gap, and of a letter, about. */
-const LEGEND = { gap: 26, row: 40, mark: 30, letter: 7 };
+/** Pixels between two names of the legend, and between two of its rows; width of a mark with its gap, and of a letter of 12 pixels. */
+const LEGEND = { gap: 26, row: 40, mark: 30, letter: 12 * LETTER };
 
 /** Rows into which echarts breaks the names. */
 function legendRows(names: readonly string[], width: number): number {

@@ -59,8 +59,7 @@ async function train(blocks: number, cut: CutOptions | undefined, steps = 4) {
   const text = tf.getBackend() === 'xla' ? step.stablehlo(x, target, rate) : '';
   network.dispose();
   tf.dispose([x, target, rate]);
-  const programs = stats.compiled + stats.loaded - before.compiled - before.loaded;
-  return { losses, weights, text, memory, programs, executed: stats.executed - before.executed };
+  return { losses, weights, text, memory, executed: stats.executed - before.executed };
 }
 
 const modules = (text: string): number => text.split('module @').length - 1;

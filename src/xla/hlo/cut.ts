@@ -35,7 +35,7 @@ export function cut(roots: readonly Value[], { above = 20_000, size = 1_000 }: C
     boundaries.sort((a, b) => a - b),
   );
   const part = joined(stretch, boundaries.length + 1, size);
-  const sources = soleSources(order);
+  const sole = soleSources(order);
 
   const parts: Part[] = [];
   const last = Math.max(...part);
@@ -43,17 +43,11 @@ export function cut(roots: readonly Value[], { above = 20_000, size = 1_000 }: C
   for (const root of roots) wanted[partOf(root) ?? last].add(root);
   for (let p = last; p >= 0; p--) {
     const results = [...wanted[p]].sort((a, b) => a.id - b.id);
-    const given = new Set<Value>();
-    const seen = new Set<Value>(results);
-    for (const stack = [...results]; stack.length > 0;) {
-      for (const v of dependencies(stack.pop()!)) {
-        if (seen.has(v)) continue;
-        seen.add(v);
-        const home = partOf(v);
-        if (home !== undefined && home !== p && !sources.has(v)) given.add(v);
-        else stack.push(v);
-      }
-    }
+    const handedOn = (v: Value): boolean => {
+      const home = partOf(v);
+      return home !== undefined && home !== p && !sole.has(v);
+    };
+    const given = new Set(inOrder(results, v => (handedOn(v) ? [] : dependencies(v))).filter(handedOn));
     given.forEach(v => wanted[partOf(v)!].add(v));
     if (results.length > 0) parts.unshift({ roots: results, given });
   }
