@@ -7,13 +7,23 @@ import * as fs from 'fs';
 import * as os from 'os';
 import * as path from 'path';
 import { Command } from 'commander';
-import { Peer, type Ready } from './peer';
+import { Peer, type Ready, type Variant } from './peer';
 import { type Result, formatTable } from './table';
 
 const ROOT = path.join(__dirname, '..');
 const VENV = path.join(ROOT, '.venv-bench');
 const FRAMEWORKS = ['tensorflow', 'torch', 'jax'];
-const OURS = ['xla', 'xla+input', 'tfjs-node', 'wasm', 'cpu'];
+/** Each of ours by its back end and what is special about it: see `Variant`. */
+const OURS: Record<string, readonly [backend: string, variant: Variant]> = {
+  xla: ['xla', 'plain'],
+  'xla+input': ['xla', 'input'],
+  'xla+whole': ['xla', 'whole'],
+  'xla+cut': ['xla', 'cut'],
+  'tfjs-node': ['tensorflow', 'plain'],
+  wasm: ['wasm', 'plain'],
+  cpu: ['cpu', 'plain'],
+};
+const PEERS = [...Object.keys(OURS), ...FRAMEWORKS];
 
 interface Options {
   model: string;
@@ -32,10 +42,9 @@ function commandOf(peer: string, o: Options): string[] {
     const script = path.join(__dirname, 'peers', `${peer}_step.py`);
     return [o.python, script, o.model, String(o.batch), o.precision];
   }
-  const backend = { 'xla+input': 'xla', 'tfjs-node': 'tensorflow' }[peer] ?? peer;
-  const input = peer === 'xla+input' ? 'augment' : 'plain';
+  const [backend, variant] = OURS[peer];
   const worker = path.join(__dirname, 'worker.ts');
-  return ['node', '--import', 'tsx', worker, backend, o.model, String(o.batch), o.precision, input];
+  return ['node', '--import', 'tsx', worker, backend, o.model, String(o.batch), o.precision, variant];
 }
 
 /** The peers that run here; the others are named with the reason. They start one after another. */
@@ -92,10 +101,7 @@ async function main(): Promise<void> {
     .option('--steps <n>', 'steps a round', whole, 3)
     .option('--rounds <n>', 'rounds, each in turn', whole, 4)
     .option('--precision <policy>', 'float32, tensorfloat32 or mixed_bfloat16', 'float32')
-    .option(
-      '--only <names>',
-      `comma-separated: ${[...OURS, ...FRAMEWORKS].join(', ')}; wasm and cpu are slow`,
-    )
+    .option('--only <names>', `comma-separated: ${PEERS.join(', ')}; wasm and cpu are slow`)
     .option('--save <name>', 'also write bench/results/<name>.json')
     .option('--python <path>', 'Python that has the frameworks', venvPython)
     .option('--setup', 'first install bench/requirements.txt into .venv-bench');
@@ -106,8 +112,8 @@ async function main(): Promise<void> {
     execFileSync(venvPython, ['-m', 'pip', 'install', '-r', requirements], { stdio: 'inherit' });
   }
   const names = o.only?.split(',') ?? ['xla', 'xla+input', 'tfjs-node', ...FRAMEWORKS];
-  const unknown = names.find(name => ![...OURS, ...FRAMEWORKS].includes(name));
-  if (unknown) program.error(`--only: "${unknown}" is none of ${[...OURS, ...FRAMEWORKS].join(', ')}.`);
+  const unknown = names.find(name => !PEERS.includes(name));
+  if (unknown) program.error(`--only: "${unknown}" is none of ${PEERS.join(', ')}.`);
   const peers = await start(names, o);
   if (peers.size === 0) program.error('Nothing to measure: no peer runs here.');
   const results = await measure(peers, o);

@@ -2,6 +2,9 @@
 import { type ChildProcess, spawn } from 'child_process';
 import * as readline from 'readline';
 
+/** Of ours: the usual step; with the input pipeline; as one program however long; cut at its boundaries however short. */
+export type Variant = 'plain' | 'input' | 'whole' | 'cut';
+
 /** What a peer says once its step is compiled. */
 export interface Ready {
   readonly version: string;

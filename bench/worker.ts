@@ -8,8 +8,11 @@ import { fillOptions } from '../src/train/options';
 import { Sgd } from '../src/train/sgd';
 import { Feed, makeStep } from '../src/train/step';
 import { modelWeights } from '../src/weights';
-import { type PrecisionPolicy, setPrecisionPolicy } from '../src/xla';
+import { type CutOptions, type PrecisionPolicy, setPrecisionPolicy } from '../src/xla';
 import { jit } from '../src/xla/jit';
+import { type Variant } from './peer';
+
+const CUT: Partial<Record<Variant, CutOptions>> = { whole: { above: Infinity }, cut: { above: 0 } };
 
 const say = (message: object): void => void process.stdout.write(`${JSON.stringify(message)}\n`);
 
@@ -20,17 +23,18 @@ function images(count: number): Split {
 }
 
 async function main(): Promise<void> {
-  const [backend, name, size, precision, augment] = process.argv.slice(2);
+  const [backend, name, size, precision, variant] = process.argv.slice(2);
   const batch = Number(size);
   const begin = performance.now();
   const selected = await selectBackend({ prefer: backend as BackendName });
   setPrecisionPolicy(precision as PrecisionPolicy);
   const model = createModel(name);
-  const options = fillOptions({ batchSize: batch, augment: augment === 'augment' });
+  const options = fillOptions({ batchSize: batch, augment: variant === 'input' });
   const weights = modelWeights(model).filter(weight => weight.trainable);
   const step = jit(makeStep(model, weights, new Sgd(weights, options), undefined, options), {
     name: `bench ${name}`,
     onTrace: () => undefined,
+    cut: CUT[variant as Variant],
   });
   const feed = new Feed(images(2 * batch));
   const indices = Int32Array.from({ length: batch }, (_, i) => i);
