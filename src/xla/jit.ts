@@ -9,6 +9,7 @@
 import { type Tensor, engine, tidy } from '@tensorflow/tfjs-core';
 import { XlaBackend } from './backend';
 import { debugsNaNs } from './debug';
+import { XlaError } from './errors';
 import { type CutOptions } from './hlo';
 import { precisionPolicy } from './kernels/precision';
 import { compileParts, compilePartsAsync } from './parts';
@@ -35,9 +36,15 @@ export interface Jit<A extends unknown[], R> {
   (...args: A): R;
   /** As the call, but compiles off the event loop and resolves when the results are computed. */
   async(...args: A): Promise<R>;
-  /** StableHLO text of the program for these arguments; of the distinct ones, where it was cut into several. */
+  /**
+   * StableHLO text of the program for these arguments; of the distinct ones, where it was cut into several.
+   * @throws XlaError on another back end
+   */
   stablehlo(...args: A): string;
-  /** XLA's optimized program for these arguments. */
+  /**
+   * XLA's optimized program for these arguments.
+   * @throws XlaError on another back end
+   */
   optimized(...args: A): string;
   /** Number of traces so far. */
   readonly traces: number;
@@ -72,6 +79,14 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return { trace, backend, tensors };
   };
 
+  /** As `prepare`, for those who want to read the program. */
+  const described = (args: A): ReturnType<typeof prepare> => {
+    if (engine().backend instanceof XlaBackend) return prepare(args);
+    throw new XlaError(
+      `jit(${name}): only the back end xla makes programs to be read, and ${engine().backendName} is in use: tf.setBackend('xla').`,
+    );
+  };
+
   const onXla = (): boolean => engine().backend instanceof XlaBackend && !debugsNaNs();
 
   const call = (...args: A): R => {
@@ -97,10 +112,10 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   };
 
   const stablehlo = (args: A): string =>
-    [...new Set(prepare(args).trace.parts.map(part => part.text))].join('\n');
+    [...new Set(described(args).trace.parts.map(part => part.text))].join('\n');
 
   const optimized = (args: A): string => {
-    const { trace, backend } = prepare(args);
+    const { trace, backend } = described(args);
     compileParts(backend.runtime, trace.parts);
     const programs = new Set(trace.parts.map(part => part.program!.executable));
     return [...programs].map(executable => executable.optimizedProgram()).join('\n');

@@ -1,6 +1,14 @@
 /** The programs of a recorded function: one, or, where it is long and was cut, several that run in order. */
 import { type DeviceArray } from './deviceArray';
-import { type CutOptions, type ProgramText, type TensorType, type Value, cut } from './hlo';
+import {
+  type CutOptions,
+  type ProgramText,
+  type TensorType,
+  type Value,
+  cut,
+  dependencies,
+  inOrder,
+} from './hlo';
 import { type Program, type Runtime } from './runtime';
 import { executeOnDevices, splitAttribute } from './sharding';
 
@@ -40,9 +48,10 @@ export function makeParts(
   // Between parts every device would have to hold everything.
   const pieces = devices ? [{ roots: distinct, given: new Set<Value>() }] : cut(distinct, options.cut);
   const first = pieces.length === 1 ? placeholders : [];
-  const inputs = pieces.map(
-    ({ roots: of, given }) => runtime.module(of, { parameters: first, given, writeOnce: false }).parameters,
-  );
+  const inputs = pieces.map(({ roots: of, given }) => {
+    const needed = inOrder(of, v => (given.has(v) ? [] : dependencies(v)));
+    return [...new Set([...first, ...needed.filter(v => v.op === 'parameter' || given.has(v))])];
+  });
   const lastUse = new Map(inputs.flatMap((values, i) => values.map(v => [v, i] as const)));
   const wanted = new Set(roots);
   const parameters = [...lastUse.keys()].filter(v => v.op === 'parameter');
@@ -68,7 +77,7 @@ export function makeParts(
       if (axis !== undefined) argumentAttributes.set(k, splitAttribute(inputs[i][k].rank, axis, devices!));
     });
     const { text, partitions } = runtime.module(of, {
-      ...{ parameters: first, given, aliases, argumentAttributes, partitions: devices, name },
+      ...{ parameters: inputs[i], given, aliases, argumentAttributes, partitions: devices, name },
     });
     const part = {
       inputs: inputs[i].map(v => slots.get(v)!),

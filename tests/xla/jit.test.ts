@@ -35,6 +35,21 @@ describe('jit', () => {
     expect(step.traces).toBe(1);
   });
 
+  test('on another back end there is no program to read, and the error says so', async () => {
+    await tf.setBackend('cpu');
+    try {
+      const f = jit((x: tf.Tensor) => x.neg(), { name: 'negate' });
+      expect(f(tf.scalar(1)).dataSync()[0]).toBe(-1);
+      for (const read of [f.stablehlo, f.optimized]) {
+        expect(() => read(tf.scalar(1))).toThrow(
+          "jit(negate): only the back end xla makes programs to be read, and cpu is in use: tf.setBackend('xla').",
+        );
+      }
+    } finally {
+      await useXla();
+    }
+  });
+
   test('a clone of a variable keeps the old value when the program overwrites the variable', async () => {
     const w = tf.variable(tf.tensor1d([1, 2]));
     const step = jit(() => void w.assign(w.mul(10)));
