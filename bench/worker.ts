@@ -47,6 +47,7 @@ async function main(): Promise<void> {
     const [seed, rate] = [tf.tensor1d([1, 2], 'int32'), tf.scalar(0.01)];
     const report = await step.async(taken.images, taken.rows, labels, seed, rate);
     await report.data();
+    await weights[0].variable.read().data(); // of a step cut into several programs, the one that is computed last
     feed.release(taken);
     tf.dispose([report, seed, rate]);
   };
