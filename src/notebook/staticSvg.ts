@@ -86,7 +86,7 @@ function option(chart: Chart, width: number): echarts.EChartsCoreOption {
       return {
         ...common,
         xAxis: { ...nameAxis(chart.x, chart.categories), nameGap: 28 },
-        yAxis: valueAxis(chart.y, 44),
+        yAxis: { ...valueAxis(chart.y, 44), scale: false }, // a bar's length says something from zero on only
         series: chart.series.map(({ name, values }) => ({ type: 'bar', name, data: [...values] })),
       };
     case 'heatmap': {

@@ -76,6 +76,14 @@ describe('figure', () => {
     expect(svg).not.toMatch(/zr\d+-/);
   });
 
+  test('bars begin at zero, lines where their data do', () => {
+    const values = [90, 100];
+    const bars = { kind: 'bar', x: { label: 'x' }, y: { label: 'y' }, categories: ['a', 'b'], series: [{ name: 's', values }] } as const; // prettier-ignore
+    const lines = { kind: 'line', x: { label: 'x' }, y: { label: 'y' }, series: [{ name: 's', x: [10, 11], y: values }] } as const; // prettier-ignore
+    expect(figureBundle(bars)['image/svg+xml']).toContain('>0</text>');
+    expect(figureBundle(lines)['image/svg+xml']).not.toContain('>0</text>');
+  });
+
   test('thins long lines and keeps their ends', () => {
     const x = Array.from({ length: 64_000 }, (_, i) => i);
     const bundle = figureBundle({ ...line, series: [{ name: 'long', x, y: x }] });
