@@ -4,12 +4,17 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { Command } from 'commander';
 import { pageHtml, type Site } from './docs/html';
 import { brokenLinks } from './docs/links';
 import { readPages } from './docs/pages';
 
 const root = process.env.DOCS_ROOT ?? path.dirname(__dirname);
-const target = path.resolve(process.argv[2] ?? path.join(root, 'dist', 'docs'));
+const [folder = path.join(root, 'dist', 'docs')] = new Command('docs')
+  .description('Writes the executed notebooks and docs/ as static HTML.')
+  .argument('[folder]', 'where to (default: dist/docs)')
+  .parse().args;
+const target = path.resolve(folder);
 
 const write = (file: string, content: string | Buffer): void => {
   const full = path.join(target, file);

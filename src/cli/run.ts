@@ -23,6 +23,7 @@ interface Options {
   records?: string;
   checkpointMinutes?: number;
   minutes?: number;
+  seed?: number;
   precision?: TrainOptions['precision'];
   stepsPerCall?: number;
   devices?: number;
@@ -42,6 +43,11 @@ export function runCommand(): Command {
     .option('--records <folder>', 'where the records of finished runs go (default: records)')
     .option('--checkpoint-minutes <minutes>', 'time between two checkpoints (default: 2)', positive)
     .option('--minutes <minutes>', 'stop, to be gone on with, after this time', positive)
+    .option(
+      '--seed <n>',
+      "in place of the experiments'; the run is then called NAME-seedN, and the table gives mean and deviation",
+      whole(0),
+    )
     .addOption(new Option('--precision <name>', "in place of the experiments'").choices(PRECISIONS))
     .option('--steps-per-call <n>', 'steps that are one program of the device (default: 1)', whole(1))
     .addOption(devicesOption())
@@ -53,7 +59,7 @@ export function runCommand(): Command {
 
 async function runFiles(files: string[], options: Options): Promise<void> {
   const { checkpoints, records, precision, minutes, checkpointMinutes, stepsPerCall, devices } = options;
-  const experiments = files.flatMap(readExperiments);
+  const experiments = files.flatMap(file => readExperiments(file, options.seed));
   const data = await loadCifar10({ folder: options.data });
   const backend = await startBackend(options.backend);
   const endings = await untilInterrupted(signal =>

@@ -33,7 +33,7 @@ export interface Experiment {
   readonly skipErrorTest: boolean;
   /** For `train`; without callbacks and checkpoints. */
   readonly options: TrainOptions & { schedule: Schedule; seed: number };
-  /** The document as it stands in the file. */
+  /** The document as it stands in the file, but for a seed given in place of its own. */
   readonly config: unknown;
   /** Builds the model, its initial weights fixed by the seed (the experiment's unless another is given). */
   build(seed?: number): tf.LayersModel;
@@ -41,22 +41,23 @@ export interface Experiment {
 
 /**
  * Reads every document of an experiment file.
+ * @param seed in place of the file's; then '-seedN' is added to the run's name, so that runs of several seeds stand side by side
  * @throws UserError naming file, line and field of whatever is wrong in it.
  */
-export function readExperiments(file: string): Experiment[] {
+export function readExperiments(file: string, seed?: number): Experiment[] {
   let text: string;
   try {
     text = fs.readFileSync(file, 'utf8');
   } catch (error) {
     throw new UserError(`The experiment file '${file}' can't be read: ${(error as Error).message}.`);
   }
-  const experiments = parseExperiments(text, file);
+  const experiments = parseExperiments(text, file, seed);
   if (experiments.length === 0) throw new UserError(`The experiment file '${file}' holds no experiment.`);
   return experiments;
 }
 
 /** As `readExperiments`, from text; `file` is for errors and records. */
-export function parseExperiments(text: string, file: string): Experiment[] {
+export function parseExperiments(text: string, file: string, seed?: number): Experiment[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
   const experiments: Experiment[] = [];
@@ -65,7 +66,7 @@ export function parseExperiments(text: string, file: string): Experiment[] {
     if (problem) throw new UserError(`${file}:${lines.linePos(problem.pos[0]).line}: ${problem.message}`);
     if (document.contents === null) continue;
     const lineOf = (at: readonly PropertyKey[]): number => lines.linePos(offsetOf(document, at)).line;
-    const experiment = toExperiment(document.toJS(), file, lineOf);
+    const experiment = toExperiment(document.toJS(), file, lineOf, seed);
     if (experiments.some(({ name }) => name === experiment.name)) {
       const line = lineOf(['train_parameters', 'run_name']);
       throw new UserError(
@@ -97,12 +98,19 @@ function offsetOf(document: Document, at: readonly PropertyKey[]): number {
 
 type LineOf = (at: readonly PropertyKey[]) => number;
 
-function toExperiment(config: unknown, file: string, lineOf: LineOf): Experiment {
+function toExperiment(config: unknown, file: string, lineOf: LineOf, seed?: number): Experiment {
   const checked = experimentSchema.safeParse(config);
   if (!checked.success) throw new UserError(describeIssues(checked.error, file, lineOf));
   const document = checked.data;
   try {
-    return build(document, config, file);
+    if (seed === undefined || seed === (document.train_parameters.seed ?? 0))
+      return build(document, config, file);
+    const train_parameters = { seed, run_name: `${document.train_parameters.run_name}-seed${seed}` };
+    const reseeded = <T extends { train_parameters: object }>(of: T): T => ({
+      ...of,
+      train_parameters: { ...of.train_parameters, ...train_parameters },
+    });
+    return build(reseeded(document), reseeded(config as ExperimentFile), file);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${file}:${lineOf(fieldOf(error.message, document))}: ${error.message}`);

@@ -149,6 +149,22 @@ test.each([
   expect(() => parseExperiments(text, 'f.yaml')).toThrow(message);
 });
 
+test('another seed makes a run of its own, of the same experiment', () => {
+  const read = (seed?: number) => readExperiments('experiments/resnet20_v1_short.yaml', seed)[0];
+  const [own, given, second] = [read(), read(1), read(2)];
+  expect(given).toMatchObject({ name: 'resnet20-short', config: own.config });
+  expect(second).toMatchObject({ name: 'resnet20-short-seed2', file: own.file });
+  expect(second.options).toEqual({
+    ...own.options,
+    seed: 2,
+    logDir: path.join('logs', 'resnet20-short-seed2'),
+  });
+  expect(second.config).toMatchObject({
+    recipe: 'short',
+    train_parameters: { seed: 2, run_name: 'resnet20-short-seed2', batch_size: 128 },
+  });
+});
+
 test('epochs become steps, those of the training images that are left', () => {
   const text = minimal('schedule: { type: cosine, peak: 0.1, epochs: 10, warmup_epochs: 1 }');
   expect(parseExperiments(text, 'f')[0].options.schedule).toMatchObject({ steps: 3906, warmupSteps: 391 });
