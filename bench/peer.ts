@@ -30,7 +30,7 @@ export class Peer {
   constructor(
     readonly name: string,
     command: readonly string[],
-    environment: NodeJS.ProcessEnv = {},
+    environment: NodeJS.ProcessEnv,
   ) {
     // XLA_CACHE=off: compile times are those of a first start.
     const env = { ...environment, ...process.env, XLA_CACHE: 'off' };

@@ -102,15 +102,13 @@ function toExperiment(config: unknown, file: string, lineOf: LineOf, seed?: numb
   const checked = experimentSchema.safeParse(config);
   if (!checked.success) throw new UserError(describeIssues(checked.error, file, lineOf));
   const document = checked.data;
+  const { train_parameters: own } = document;
+  if (seed !== undefined && seed !== (own.seed ?? 0)) {
+    const train_parameters = { ...own, seed, run_name: `${own.run_name}-seed${seed}` };
+    return toExperiment({ ...(config as object), train_parameters }, file, lineOf);
+  }
   try {
-    if (seed === undefined || seed === (document.train_parameters.seed ?? 0))
-      return build(document, config, file);
-    const train_parameters = { seed, run_name: `${document.train_parameters.run_name}-seed${seed}` };
-    const reseeded = <T extends { train_parameters: object }>(of: T): T => ({
-      ...of,
-      train_parameters: { ...of.train_parameters, ...train_parameters },
-    });
-    return build(reseeded(document), reseeded(config as ExperimentFile), file);
+    return build(document, config, file);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${file}:${lineOf(fieldOf(error.message, document))}: ${error.message}`);

@@ -62,7 +62,11 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     });
 
   const prepare = (args: A): { trace: Trace; backend: XlaBackend; tensors: Tensor[] } => {
-    const backend = engine().backend as XlaBackend;
+    const { backend, backendName } = engine();
+    if (!(backend instanceof XlaBackend))
+      throw new XlaError(
+        `jit(${name}): only the back end xla makes programs to be read, and ${backendName} is in use: tf.setBackend('xla').`,
+      );
     const { tensors, structure } = flatten(args);
     const kinds = tensors.map(t => {
       const v = backend.getValue(t.dataId);
@@ -77,14 +81,6 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       count++;
     }
     return { trace, backend, tensors };
-  };
-
-  /** As `prepare`, for those who want to read the program. */
-  const described = (args: A): ReturnType<typeof prepare> => {
-    if (engine().backend instanceof XlaBackend) return prepare(args);
-    throw new XlaError(
-      `jit(${name}): only the back end xla makes programs to be read, and ${engine().backendName} is in use: tf.setBackend('xla').`,
-    );
   };
 
   const onXla = (): boolean => engine().backend instanceof XlaBackend && !debugsNaNs();
@@ -112,10 +108,10 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   };
 
   const stablehlo = (args: A): string =>
-    [...new Set(described(args).trace.parts.map(part => part.text))].join('\n');
+    [...new Set(prepare(args).trace.parts.map(part => part.text))].join('\n');
 
   const optimized = (args: A): string => {
-    const { trace, backend } = described(args);
+    const { trace, backend } = prepare(args);
     compileParts(backend.runtime, trace.parts);
     const programs = new Set(trace.parts.map(part => part.program!.executable));
     return [...programs].map(executable => executable.optimizedProgram()).join('\n');
