@@ -45,7 +45,7 @@ interface Pending {
 /** Milliseconds that outputs may lag behind the reply before we ask the kernel whether there are any. */
 const iopubLag = 3000;
 
-/** A started kernel: executes code, can be interrupted, and is gone after `shutdown` or `kill`. */
+/** A started kernel: executes code, can be interrupted, and is gone after `shutdown`, or soon after `kill`. */
 export class Kernel {
   private readonly channels: Channels;
   private readonly pending = new Map<string, Pending>();
@@ -140,9 +140,9 @@ export class Kernel {
     return this.channels.heartbeat(timeout);
   }
 
-  /** Ends the kernel: by request, then SIGTERM, then SIGKILL to its whole process group. */
+  /** Ends the kernel: by request, then SIGTERM, then SIGKILL to its whole process group; resolves when all are gone. */
   async shutdown(grace = 2000): Promise<void> {
-    if (this.ended) return;
+    if (this.ended) return this.process.gone();
     this.ended = true;
     if (!this.process.exit) {
       this.channels.send('control', 'shutdown_request', { restart: false });
@@ -152,6 +152,7 @@ export class Kernel {
       }
     }
     this.release();
+    await this.process.gone();
   }
 
   /** Ends the kernel now. */

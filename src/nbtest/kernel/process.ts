@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionInfo } from '../protocol/channels';
 import { type KernelSpec } from './kernelspec';
 
@@ -121,6 +122,12 @@ export class KernelProcess {
     this.child.stderr?.destroy();
     rmSync(this.folder, { recursive: true, force: true });
     running.delete(this);
+  }
+
+  /** Resolves when all that was killed has ended, which the system does in its own time; after `limit` ms at the latest. */
+  async gone(limit = 2000): Promise<void> {
+    const deadline = Date.now() + limit;
+    while (markedProcesses(this.marker).length > 0 && Date.now() < deadline) await sleep(10);
   }
 }
 
