@@ -1,7 +1,7 @@
 /** Convolutions and their gradients on `xla` against tfjs's own `cpu` back end: odd shapes, strides, paddings. */
 import * as tf from '@tensorflow/tfjs';
 import { groupedConv2d } from '../../src/models';
-import { useXla } from '../../src/xla';
+import { jit, setPrecisionPolicy, useXla } from '../../src/xla';
 
 interface Case {
   /** [batch, height, width, channels]. */
@@ -28,6 +28,7 @@ const CASES: Record<string, Case> = {
   'kernel larger than the image': { x: [3, 2, 2, 8], filter: [3, 3, 8, 6], stride: 1, pad: 'same' },
   'the same, stride 2': { x: [3, 3, 2, 4], filter: [3, 3, 4, 5], stride: 2, pad: 'same' },
   '4×4 to 2×2': { x: [3, 4, 4, 4], filter: [3, 3, 4, 5], stride: 2, pad: 'same' },
+  '32 channels, by Winograd': { x: [3, 16, 16, 32], filter: [3, 3, 32, 32], stride: 1, pad: 'same' },
   dilated: { x: [2, 11, 9, 3], filter: [3, 3, 3, 4], stride: 1, pad: 'same', dilation: 2 },
 };
 
@@ -62,6 +63,17 @@ test.each(Object.keys(CASES))('%s', async name => {
     const worst = Math.max(...expected[part].map((v, i) => Math.abs(v - actual[part][i])));
     expect(worst / scale).toBeLessThan(2e-5);
   }
+});
+
+test('a convolution by Winograd is matrix products, and one rounded to bfloat16 is none', async () => {
+  await tf.setBackend('xla');
+  const [x, w] = [tf.zeros([16, 8, 8, 64]), tf.zeros([3, 3, 64, 64])] as [tf.Tensor4D, tf.Tensor4D];
+  const program = () => jit((a: tf.Tensor4D, b: tf.Tensor4D) => tf.conv2d(a, b, 1, 'same')).stablehlo(x, w);
+  expect(program()).not.toContain('stablehlo.convolution');
+  setPrecisionPolicy('mixed_bfloat16');
+  expect(program()).toContain('stablehlo.convolution');
+  setPrecisionPolicy('float32');
+  tf.dispose([x, w]);
 });
 
 test.each([

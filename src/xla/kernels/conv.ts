@@ -6,8 +6,9 @@ import { type ActivationAttrs, epilogue } from './activation';
 import { type Context, define } from './define';
 import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
-import { factor, productPrecision } from './precision';
+import { factor, precisionPolicy, productPrecision } from './precision';
 import { hasAvx512 } from '../pjrt/hardware';
+import { winograd, winogradFilter, winogradTile } from './winograd';
 
 /** Axis letters of activations (`lhs`) and kernels (`rhs`), see `hlo.convolution`. */
 interface Layout {
@@ -26,6 +27,8 @@ export interface Convolution {
   readonly padFirst?: boolean;
   /** The filter gradient is computed by matrix products. */
   readonly products?: boolean;
+  /** Side of Winograd's tiles, by which all three are computed. */
+  readonly winograd?: number;
 }
 
 /**
@@ -73,6 +76,10 @@ const outputsOf = ({ layout }: Convolution): number => layout.kernel.indexOf('o'
 export function forward(x: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   const padding = c.axes.map(forwardPadding);
+  if (c.winograd) {
+    const low = padding.map(([before]) => before);
+    return winograd(c.winograd, factor(x), factor(w), { low, output: c.axes.map(a => a.output) });
+  }
   const ones = c.axes.map(() => 1);
   const image = c.padFirst ? padded(factor(x), padding, ones, c) : factor(x);
   return hlo.convolution(image, factor(w), {
@@ -94,6 +101,10 @@ export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
   const spatial = c.axes.map((_, i) => i);
   const padding = c.axes.map(inputGradientPadding);
   const strides = c.axes.map(a => a.stride);
+  if (c.winograd) {
+    const options = { low: padding.map(([low]) => low), output: c.axes.map(a => a.input), reversed: true };
+    return winograd(c.winograd, factor(dy), factor(w), options);
+  }
   const image = c.padFirst ? padded(factor(dy), padding, strides, c) : factor(dy);
   return hlo.convolution(image, hlo.reverse(factor(groupedTranspose(w, c)), spatial), {
     layout: { lhs: c.layout.data, rhs: swap(c.layout.kernel, 'i', 'o'), out: c.layout.data },
@@ -120,6 +131,7 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 /** dL/dw: the input convolved with the gradient, batch and channels swapped. */
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
+  if (c.winograd) return hlo.convert(winogradFilter(c.winograd, factor(x), factor(dy), c.axes), 'f32');
   if (c.products) return hlo.convert(filterProducts(factor(x), factor(dy), c.axes), 'f32');
   const gradient = hlo.convolution(factor(x), factor(dy), {
     layout: {
@@ -179,10 +191,13 @@ function convolution2D(
   const layout = { data: format === 'NHWC' ? 'b01f' : 'bf01', kernel: '01io' };
   if (platform !== 'cpu') return { axes, layout, groups };
   const separate = groups > 1 && w[2] > 1;
+  const plain = format === 'NHWC' && (groups === 1 || separate);
+  const rounded = precisionPolicy() === 'mixed_bfloat16';
   return {
     ...{ axes, layout, groups, separate },
+    winograd: plain && !rounded ? winogradTile(x[0], axes, w[2], w[3] / groups) : undefined,
     padFirst: axes.some(a => Math.min(a.input, a.output) < a.kernel),
-    products: !hasAvx512() && format === 'NHWC' && (groups === 1 || separate) && productsFit(axes),
+    products: !hasAvx512() && plain && productsFit(axes),
   };
 }
 

@@ -1,0 +1,78 @@
+/** Winograd's filtering against tfjs's own `cpu` back end, on small images whatever the engine itself would choose there. */
+import * as tf from '@tensorflow/tfjs';
+import { useXla } from '../../src/xla';
+import { define } from '../../src/xla/kernels/define';
+import { type Axis, forwardPadding, inputGradientPadding } from '../../src/xla/kernels/geometry';
+import { winograd, winogradFilter, winogradTile } from '../../src/xla/kernels/winograd';
+
+const axis = (input: number, [low, high]: readonly [number, number] = [1, 1]): Axis => ({
+  ...{ input, output: input + low + high - 2, kernel: 3, stride: 1, dilation: 1, low },
+});
+
+interface Attrs {
+  m: number;
+  axes: Axis[];
+}
+
+define<Attrs>('TestWinograd', ({ x, w, dy }, { m, axes }) => {
+  const low = (padding: (a: Axis) => [number, number]) => axes.map(a => padding(a)[0]);
+  const [output, input] = [axes.map(a => a.output), axes.map(a => a.input)];
+  return [
+    winograd(m, x, w, { low: low(forwardPadding), output }),
+    winograd(m, dy, w, { low: low(inputGradientPadding), output: input, reversed: true }),
+    winogradFilter(m, x, dy, axes),
+  ];
+});
+
+beforeAll(() => useXla({ kind: 'cpu' }));
+
+/** Height, width, and the padding of rows and of columns. */
+const IMAGES = {
+  'whole tiles': [8, 8, [1, 1], [1, 1]],
+  'odd sides': [7, 9, [1, 1], [1, 1]],
+  'no padding': [9, 6, [0, 0], [0, 0]],
+  'padding on one side, more than the kernel reaches': [5, 6, [3, 0], [0, 4]],
+  'an image smaller than the kernel': [2, 1, [1, 1], [1, 1]],
+} as const;
+
+const read = async (tensors: readonly tf.Tensor[]) =>
+  (await Promise.all(tensors.map(t => t.data()))) as Float32Array[];
+
+describe.each([2, 4])('tiles of %d', m => {
+  test.each(Object.keys(IMAGES) as (keyof typeof IMAGES)[])('%s', async name => {
+    const [height, width, rows, columns] = IMAGES[name];
+    const axes = [axis(height, rows), axis(width, columns)];
+    const results: Record<string, Float32Array[]> = {};
+    for (const backend of ['cpu', 'xla']) {
+      await tf.setBackend(backend);
+      const x = tf.randomUniform([3, height, width, 5], -1, 1, 'float32', 1) as tf.Tensor4D;
+      const w = tf.randomUniform([3, 3, 5, 4], -1, 1, 'float32', 2) as tf.Tensor4D;
+      const dy = tf.randomUniform([3, axes[0].output, axes[1].output, 4], -1, 1, 'float32', 3) as tf.Tensor4D;
+      const pad: tf.backend_util.ExplicitPadding = [[0, 0], [...rows], [...columns], [0, 0]];
+      const convolve = (a: tf.Tensor, b: tf.Tensor) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 1, pad);
+      const tensors =
+        backend === 'cpu'
+          ? [convolve(x, w), ...tf.grads(convolve)([x, w], dy)]
+          : (tf.engine().runKernel('TestWinograd', { x, w, dy }, { m, axes } as never) as tf.Tensor[]);
+      results[backend] = await read(tensors);
+      tf.dispose([x, w, dy, ...tensors]);
+    }
+    results.cpu.forEach((expected, i) => {
+      expect(results.xla[i].length).toBe(expected.length);
+      const worst = Math.max(...expected.map((value, k) => Math.abs(value - results.xla[i][k])));
+      expect(worst / Math.max(...expected.map(Math.abs))).toBeLessThan(m === 2 ? 2e-6 : 1e-5);
+    });
+  });
+});
+
+test('used where it takes less work: 3×3, stride 1, 32 channels or more, not on a few small images', () => {
+  const tile = (batch: number, side: number, inputs: number, outputs = inputs, change: Partial<Axis> = {}) =>
+    winogradTile(batch, [axis(side), axis(side)].map(a => ({ ...a, ...change })), inputs, outputs); // prettier-ignore
+  expect([64, 32, 16].map(channels => tile(128, 16, channels))).toEqual([4, 4, undefined]);
+  expect([128, 64, 32, 2].map(batch => tile(batch, 2, 512))).toEqual([2, 2, undefined, undefined]);
+  expect(tile(128, 32, 3, 64)).toBeUndefined();
+  expect(tile(0, 32, 64)).toBeUndefined();
+  expect(tile(128, 32, 64, 64, { stride: 2 })).toBeUndefined();
+  expect(tile(128, 32, 64, 64, { dilation: 2 })).toBeUndefined();
+  expect(tile(128, 32, 64, 64, { kernel: 1 })).toBeUndefined();
+});
