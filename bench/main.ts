@@ -44,21 +44,23 @@ function commandOf(peer: string, o: Options): string[] {
   }
   const [backend, variant] = OURS[peer];
   const worker = path.join(__dirname, 'worker.ts');
-  return ['node', '--import', 'tsx', worker, backend, o.model, String(o.batch), o.precision, variant];
-}
-
-/** What a process of ours has from its start, as the command line and the notebooks' kernel have it. */
-function environmentOf(peer: string): NodeJS.ProcessEnv {
-  if (FRAMEWORKS.includes(peer)) return {};
-  const kernel = path.join(ROOT, 'jupyter', 'kernels', 'tslab', 'kernel.json');
-  return (JSON.parse(fs.readFileSync(kernel, 'utf8')) as { env: NodeJS.ProcessEnv }).env;
+  return [
+    'node',
+    path.join(ROOT, 'scripts', 'launch.mjs'),
+    worker,
+    backend,
+    o.model,
+    String(o.batch),
+    o.precision,
+    variant,
+  ];
 }
 
 /** The peers that run here; the others are named with the reason. They start one after another. */
 async function start(names: readonly string[], o: Options): Promise<Map<Peer, Ready>> {
   const peers = new Map<Peer, Ready>();
   for (const name of names) {
-    const peer = new Peer(name, commandOf(name, o), environmentOf(name));
+    const peer = new Peer(name, commandOf(name, o));
     try {
       peers.set(peer, await peer.ready());
     } catch (error) {

@@ -30,10 +30,9 @@ export class Peer {
   constructor(
     readonly name: string,
     command: readonly string[],
-    environment: NodeJS.ProcessEnv,
   ) {
     // XLA_CACHE=off: compile times are those of a first start.
-    const env = { ...environment, ...process.env, XLA_CACHE: 'off' };
+    const env = { ...process.env, XLA_CACHE: 'off' };
     this.child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env });
     this.child.on('error', error => (this.errors += error.message));
     this.child.stdin!.on('error', () => undefined);

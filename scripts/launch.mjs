@@ -1,24 +1,23 @@
 #!/usr/bin/env node
 /**
- * npm run -s cifar -- COMMAND: the command line of src/cli, with settings that a process must have from its start.
+ * node scripts/launch.mjs SCRIPT.ts …: runs a script with the settings that a process must have from its start.
  * glibc keeps freed memory instead of giving it back to the system at each training step (docs/performance.md).
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import process from 'node:process';
-import { fileURLToPath, pathToFileURL, URL } from 'node:url';
+import { pathToFileURL, URL } from 'node:url';
 
-const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 // The same settings as the notebooks' kernel has.
 const kernel = new URL('../jupyter/kernels/tslab/kernel.json', import.meta.url);
 const env = { ...JSON.parse(readFileSync(kernel, 'utf8')).env, ...process.env };
-const child = spawn(process.execPath, ['--import', tsx, main, ...process.argv.slice(2)], {
+const child = spawn(process.execPath, ['--import', tsx, ...process.argv.slice(2)], {
   env,
   stdio: 'inherit',
 });
-// A terminal's Ctrl-C reaches the command itself, which ends when it has saved; other signals are handed on.
+// A terminal's Ctrl-C reaches the script itself, which ends when it has saved; other signals are handed on.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
