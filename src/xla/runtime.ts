@@ -15,9 +15,14 @@ import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecuta
 /** Programs kept in memory; the one not used for longest goes first. */
 const CACHE_SIZE = 2048;
 
+/** Bytes of temporary memory from which programs on a CPU run one at a time: each that waits has its memory already. */
+const LARGE = 2 ** 28;
+
 export interface Program {
   readonly executable: PjrtExecutable;
   readonly outputs: readonly TensorType[];
+  /** Whether it must not be started before the one before is done, see `LARGE`. */
+  readonly alone: boolean;
 }
 
 /** What the runtime has done since it was made. */
@@ -34,6 +39,8 @@ export class Runtime {
   readonly stats: RuntimeStats = { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
   private readonly programs = new Map<string, Program>();
   private readonly pending = new Map<string, Promise<Program>>();
+  /** Waits for the program under way that runs alone. */
+  private finish: (() => void) | undefined;
 
   constructor(
     readonly client: PjrtClient,
@@ -80,7 +87,13 @@ export class Runtime {
   /** Starts the program and returns its results, which may still be under way; reading one waits for it. */
   execute(program: Program, inputs: readonly PjrtBuffer[], keep?: readonly number[]): DeviceArray[] {
     this.stats.executed++;
+    if (program.alone) {
+      const finish = this.finish;
+      this.finish = undefined;
+      finish?.();
+    }
     const buffers = program.executable.execute(inputs, keep ? { keep } : undefined);
+    if (program.alone) this.finish = buffers[0]?.completion();
     return buffers.map((buffer, i) => DeviceArray.fromBuffer(program.outputs[i], buffer));
   }
 
@@ -108,7 +121,11 @@ export class Runtime {
     this.stats[loaded ? 'loaded' : 'compiled']++;
     this.stats.compileMs += ms;
     if (!loaded) this.disk?.store(module.text, this.optionsOf(module), executable, ms);
-    const program = { executable, outputs: outputs.map(o => ({ dtype: o.dtype, shape: o.shape })) };
+    const alone = this.client.platformName === 'cpu' && (executable.memory()?.temporary ?? 0) >= LARGE;
+    const program = {
+      ...{ executable, alone },
+      outputs: outputs.map(o => ({ dtype: o.dtype, shape: o.shape })),
+    };
     this.programs.set(module.text, program);
     if (this.programs.size > CACHE_SIZE) {
       const [oldest, old] = this.programs.entries().next().value!;

@@ -61,6 +61,14 @@ export function slice(
   });
 }
 
+/** `x` in `count` equal parts along an axis. */
+export function split(x: Value, count: number, axis: number): Value[] {
+  const size = x.shape[axis] / count;
+  const edge = (i: number, others: readonly number[]) => others.map((n, a) => (a === axis ? i * size : n));
+  const start = x.shape.map(() => 0);
+  return Array.from({ length: count }, (_, i) => slice(x, edge(i, start), edge(i + 1, x.shape)));
+}
+
 export function dynamicSlice(x: Value, starts: readonly Value[], sizes: readonly number[]): Value {
   return new Value('dynamic_slice', [x, ...starts], x.dtype, sizes, { slice_sizes: i64s(sizes) });
 }

@@ -49,22 +49,14 @@ function padded(x: Value, padding: readonly [number, number][], strides: readonl
 const swap = (letters: string, a: string, b: string): string =>
   [...letters].map(l => (l === a ? b : l === b ? a : l)).join('');
 
-/** `x` in `count` equal parts along an axis. */
-function split(x: Value, count: number, axis: number): Value[] {
-  const size = x.shape[axis] / count;
-  const edge = (i: number, others: readonly number[]) => others.map((n, a) => (a === axis ? i * size : n));
-  const start = x.shape.map(() => 0);
-  return Array.from({ length: count }, (_, i) => hlo.slice(x, edge(i, start), edge(i + 1, x.shape)));
-}
-
 type Product = (a: Value, b: Value, c: Convolution) => Value;
 
 /** A product of each group by itself; `axes`: where the operands are split and the results joined. */
 function byGroup(product: Product, a: Value, b: Value, c: Convolution, axes: readonly number[]): Value {
-  const bs = split(b, c.groups, axes[1]);
-  const parts = split(a, c.groups, axes[0]).map((part, i) =>
-    product(part, bs[i], { ...c, groups: 1, separate: false }),
-  );
+  const bs = hlo.split(b, c.groups, axes[1]);
+  const parts = hlo
+    .split(a, c.groups, axes[0])
+    .map((part, i) => product(part, bs[i], { ...c, groups: 1, separate: false }));
   return hlo.concatenate(parts, axes[2]);
 }
 

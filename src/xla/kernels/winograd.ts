@@ -161,6 +161,16 @@ function kernelMatrix(m: number, reversed = false): Matrix {
   return squared(TRANSFORMS[m].g).map(row => taps.map(tap => row[3 * (tap % 3) + Math.floor(tap / 3)]));
 }
 
+/** Values that a part of the batch has at all places, so that they are still in the cache when they are multiplied. */
+const CACHED = 2 ** 23;
+const MOST_PARTS = 16;
+
+/** Into how many equal parts a batch is split that takes so many values at all places. */
+function partsOf(batch: number, values: number): number {
+  const counts = Array.from({ length: MOST_PARTS }, (_, i) => i + 1).filter(count => batch % count === 0);
+  return counts.find(count => values / count <= CACHED) ?? counts[counts.length - 1];
+}
+
 export interface WinogradOptions {
   /** Padding before the first row and column; negative: so many are left out. */
   readonly low: readonly number[];
@@ -176,29 +186,39 @@ export interface WinogradOptions {
  */
 export function winograd(m: number, x: Value, kernel: Value, options: WinogradOptions): Value {
   const { low, output, reversed } = options;
-  const tiles = output.map(size => tilesOf(size, m));
+  const [rows, columns] = output.map(size => tilesOf(size, m));
+  const [places, batch, k] = [(m + 2) ** 2, x.shape[0], kernel.shape[reversed ? 2 : 3]];
   const u = multiplied(kernelMatrix(m, reversed), hlo.reshape(kernel, [9, ...kernel.shape.slice(2)]));
-  const y = multiplied(
-    squared(TRANSFORMS[m].aT),
-    products(imageTiles(m, x, low, tiles), u, 2, reversed ? 2 : 1),
-  );
-  const [n, [rows, columns], k] = [x.shape[0], tiles, y.shape[2]];
-  const placed = hlo.transpose(hlo.reshape(y, [m, m, n, rows, columns, k]), [2, 3, 1, 4, 0, 5]);
-  const image = hlo.reshape(placed, [n, rows * m, columns * m, k]);
-  return hlo.slice(image, [0, 0, 0, 0], [n, ...output, k]);
+  const parts = partsOf(batch, places * batch * rows * columns * (x.shape[3] + k));
+  const images = hlo.split(x, parts, 0).map(part => {
+    const v = imageTiles(m, part, low, [rows, columns]);
+    const y = multiplied(squared(TRANSFORMS[m].aT), products(v, u, 2, reversed ? 2 : 1));
+    const placed = hlo.transpose(hlo.reshape(y, [m, m, batch / parts, rows, columns, k]), [2, 3, 1, 4, 0, 5]);
+    return hlo.reshape(placed, [batch / parts, rows * m, columns * m, k]);
+  });
+  return hlo.slice(hlo.concatenate(images, 0), [0, 0, 0, 0], [batch, ...output, k]);
 }
 
 /** dL/dw [3, 3, c, k] of the convolution of x [n, h, w, c], of dL/dy [n, rows, columns, k]. */
 export function winogradFilter(m: number, x: Value, dy: Value, axes: readonly Axis[]): Value {
-  const tiles = axes.map(a => tilesOf(a.output, m));
-  const [n, [rows, columns], c, k] = [x.shape[0], tiles, x.shape[3], dy.shape[3]];
-  const gradient = framed(dy, [0, 0], [rows * m, columns * m]);
-  const placed = hlo.transpose(hlo.reshape(gradient, [n, rows, m, columns, m, k]), [4, 2, 0, 1, 3, 5]);
-  const d = multiplied(
-    transposed(squared(TRANSFORMS[m].aT)),
-    hlo.reshape(placed, [m * m, n * rows * columns, k]),
-  );
+  const [rows, columns] = axes.map(a => tilesOf(a.output, m));
+  const [places, batch, c, k] = [(m + 2) ** 2, x.shape[0], x.shape[3], dy.shape[3]];
   const low = axes.map(a => a.low);
-  const filter = products(imageTiles(m, x, low, tiles), d, 1, 1);
-  return hlo.reshape(multiplied(transposed(kernelMatrix(m)), filter), [3, 3, c, k]);
+  const parts = partsOf(batch, places * batch * rows * columns * (c + k));
+  const gradients = hlo.split(framed(dy, [0, 0], [rows * m, columns * m]), parts, 0);
+  const sums = hlo.split(x, parts, 0).map((part, i) => {
+    const tiled = hlo.reshape(gradients[i], [batch / parts, rows, m, columns, m, k]);
+    const placed = hlo.reshape(hlo.transpose(tiled, [4, 2, 0, 1, 3, 5]), [
+      m * m,
+      (batch / parts) * rows * columns,
+      k,
+    ]);
+    const d = multiplied(transposed(squared(TRANSFORMS[m].aT)), placed);
+    const filter = products(imageTiles(m, part, low, [rows, columns]), d, 1, 1);
+    return multiplied(transposed(kernelMatrix(m)), filter);
+  });
+  return hlo.reshape(
+    sums.reduce((a, b) => hlo.add(a, b)),
+    [3, 3, c, k],
+  );
 }

@@ -77,6 +77,14 @@ export class PjrtBuffer {
     await awaitEvent(this.api, slotOf(args, 1));
   }
 
+  /** A function that blocks until the computation under way is done, to be called once; the buffer may be gone by then. */
+  completion(): () => void {
+    const args = struct(this.handle, 0);
+    this.api.call('Buffer_ReadyEvent', args);
+    const event = slotOf(args, 1);
+    return () => awaitEventSync(this.api, event);
+  }
+
   /** The same data on another device of the client; `device` is that device's handle. */
   copyTo(device: bigint): PjrtBuffer {
     const args = this.api.call('Buffer_CopyToDevice', struct(this.handle, device, 0));
