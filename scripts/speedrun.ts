@@ -4,14 +4,13 @@
  */
 import * as path from 'node:path';
 import { Command } from 'commander';
-import { replaceFile } from '../src/atomicFile';
 import { selectBackend } from '../src/backends';
 import { projectRoot } from '../src/backends/projectRoot';
 import { loadCifar10 } from '../src/data';
 import { UserError } from '../src/errors';
 import { PRECISIONS } from '../src/train/options';
 import { currentCommit } from '../src/train/record';
-import { speedrun, type SpeedrunOptions } from '../src/train/speedrun';
+import { speedrun, type SpeedrunOptions, writeSpeedrun } from '../src/train/speedrun';
 
 interface Options {
   epochs?: number;
@@ -43,17 +42,13 @@ async function main({ epochs, batch, seed, precision, name, verbose }: Options):
       `${result.compileSeconds.toFixed(1)} s of compiling before`,
   );
   if (!name) return;
-  const record = {
+  writeSpeedrun(path.join(projectRoot(), 'records', 'speedrun'), {
     name,
     commit: currentCommit(),
     device: backend.device,
     date: new Date().toISOString(),
     ...result,
-  };
-  replaceFile(
-    path.join(projectRoot(), 'records', 'speedrun', `${name}.json`),
-    `${JSON.stringify(record, null, 1)}\n`,
-  );
+  });
 }
 
 new Command('speedrun')

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { UserError } from '../../src/errors';
 import { MODELS } from '../../src/models';
 import { readRecord, type RunRecord } from '../../src/train/record';
+import { readSpeedruns } from '../../src/train/speedrun';
 import { PRETRAINED_FOLDER } from '../../src/weights';
 import { report } from './tables';
 
@@ -21,7 +22,13 @@ export function currentReport(root: string): string {
   const weights = path.join(root, PRETRAINED_FOLDER);
   const files = fs.existsSync(weights) ? fs.readdirSync(weights) : [];
   const shipped = new Set(files.map(name => path.basename(name, '.safetensors')));
-  return report({ models: MODELS, records: readRecords(path.join(root, 'records')), shipped });
+  const records = path.join(root, 'records');
+  return report({
+    models: MODELS,
+    records: readRecords(records),
+    speedruns: readSpeedruns(path.join(records, 'speedrun')),
+    shipped,
+  });
 }
 
 /**

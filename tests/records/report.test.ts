@@ -1,9 +1,11 @@
 import * as fs from 'fs';
+import * as os from 'os';
 import * as path from 'path';
 import { currentReport, readRecords, withResults } from '../../scripts/report/readme';
 import { report } from '../../scripts/report/tables';
 import { findModel, MODELS } from '../../src/models';
 import { type RunRecord } from '../../src/train/record';
+import { AIRBENCH94, readSpeedruns, writeSpeedrun } from '../../src/train/speedrun';
 
 const root = path.join(__dirname, '..', '..');
 
@@ -24,7 +26,8 @@ function cells(text: string, first: string): string[] {
   return (line ?? '').split('|').slice(2, -1).map(cell => cell.trim()); // prettier-ignore
 }
 
-const tables = (...records: RunRecord[]) => report({ models: MODELS, records, shipped: new Set(['vgg11']) });
+const tables = (...records: RunRecord[]) =>
+  report({ models: MODELS, records, speedruns: [], shipped: new Set(['vgg11']) });
 
 describe('README', () => {
   test('shows what the records say (else: npm run report)', () => {
@@ -71,6 +74,25 @@ test('of several experiments the longest counts, not the best', () => {
   const longer = record({ recipe: 'short', steps: 12, finalTestError: 9, experiment: 'experiments/longer.yaml' });
   const text = tables(short, { ...longer, seed: 2, finalTestError: 10 }, longer);
   expect(cells(text, 'ResNet20 v1')[4]).toBe('**9.50** ± 0.71, 2 runs');
+});
+
+test('a speedrun has a table of its own; a damaged record of one is named', () => {
+  const recipe = { ...AIRBENCH94, epochs: 9.9 };
+  const result = { recipe, precision: 'float32' as const, seed: 0, steps: 485, curve: [] };
+  const times = { trainSeconds: 2.5, compileSeconds: 75.11, testError: 5.77, plainTestError: 6.62 };
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'speedruns-'));
+  const named = { name: 'h100', commit: '0123456789abcdef+', device: 'a device', date: '' };
+  writeSpeedrun(folder, { ...named, ...result, ...times });
+  const text = report({ models: MODELS, records: [], speedruns: readSpeedruns(folder), shipped: new Set() });
+  expect(cells(text, '[h100](records/speedrun/h100.json)')).toEqual(
+    ['9.9', '94.23 % (93.38 %)', '2.50 s', '75.1 s', '0', 'a device', 'float32', '`0123456+`'], // prettier-ignore
+  );
+  for (const damaged of ['{"name":', '{}', 'null']) {
+    fs.writeFileSync(path.join(folder, 'h100.json'), damaged);
+    expect(() => readSpeedruns(folder)).toThrow(/h100.json is not the record of a speedrun/);
+  }
+  fs.rmSync(folder, { recursive: true });
+  expect(readSpeedruns(folder)).toEqual([]);
 });
 
 test('a README without marks is not touched', () => {

@@ -21,25 +21,16 @@ function coordinates(from: Value, to: Value, extent: number, size: number): Valu
   return hlo.add(spread(scale(from)), hlo.mul(hlo.iota({ dtype: 'f32', shape }, 1), spread(step)));
 }
 
-/** x[box, y, x, :] at integer coordinates; `index` [boxes], `ys` [boxes, h], `xs` [boxes, w]. */
-function pixels(image: Value, index: Value, ys: Value, xs: Value): Value {
-  const [n, h] = ys.shape;
-  const w = xs.shape[1];
-  const shape = [n, h, w, 1];
-  const vectors = hlo.concatenate(
-    [
-      hlo.broadcastInDim(index, shape, [0]),
-      hlo.broadcastInDim(ys, shape, [0, 1]),
-      hlo.broadcastInDim(xs, shape, [0, 2]),
-    ],
-    3,
-  );
+/** image[index, y, x, :] as f32, at whole coordinates, all three [n, h, w]. */
+export function pixels(image: Value, index: Value, ys: Value, xs: Value): Value {
+  const places = [index, ys, xs].map(v => hlo.reshape(v, [...v.shape, 1]));
   const dims = {
     offsetDims: [3],
     collapsedSliceDims: [0, 1, 2],
     startIndexMap: [0, 1, 2],
     indexVectorDim: 3,
   };
+  const vectors = hlo.concatenate(places, 3);
   return hlo.convert(hlo.gather(image, vectors, dims, [1, 1, 1, image.shape[3]]), 'f32');
 }
 
@@ -52,23 +43,27 @@ define<CropAttrs>(
     const column = (i: number): Value => hlo.reshape(hlo.slice(boxes, [0, i], [n, i + 1]), [n]);
     const y = coordinates(column(0), column(2), inHeight, cropSize[0]);
     const x = coordinates(column(1), column(3), inWidth, cropSize[1]);
-    const index = hlo.convert(boxInd, 's32');
+    const places = [n, cropSize[0], cropSize[1]];
+    const index = hlo.broadcastInDim(hlo.convert(boxInd, 's32'), places, [0]);
     const inside = (v: Value, extent: number): Value =>
       hlo.and(hlo.compare(v, like(v, 0), 'GE'), hlo.compare(v, like(v, extent - 1), 'LE'));
     const at = (v: Value, extent: number): Value =>
       hlo.clamp(hlo.scalar(0, 's32'), hlo.convert(v, 's32'), hlo.scalar(extent - 1, 's32'));
-    const shape = [n, cropSize[0], cropSize[1], channels];
+    const read = (r: Value, c: Value): Value => {
+      const ys = hlo.broadcastInDim(at(r, inHeight), places, [0, 1]);
+      return pixels(image, index, ys, hlo.broadcastInDim(at(c, inWidth), places, [0, 2]));
+    };
+    const shape = [...places, channels];
     const rows = (v: Value): Value => hlo.broadcastInDim(v, shape, [0, 1]);
     const columns = (v: Value): Value => hlo.broadcastInDim(v, shape, [0, 2]);
     let result: Value;
     if (method === 'nearest') {
       // Halves round up, as Math.round does.
       const round = (v: Value): Value => hlo.floor(hlo.add(v, like(v, 0.5)));
-      result = pixels(image, index, at(round(y), inHeight), at(round(x), inWidth));
+      result = read(round(y), round(x));
     } else {
       const [top, left] = [hlo.floor(y), hlo.floor(x)];
       const [bottom, right] = [hlo.ceil(y), hlo.ceil(x)];
-      const read = (r: Value, c: Value): Value => pixels(image, index, at(r, inHeight), at(c, inWidth));
       const mix = (a: Value, b: Value, t: Value): Value => hlo.add(a, hlo.mul(hlo.sub(b, a), t));
       const across = columns(hlo.sub(x, left));
       result = mix(

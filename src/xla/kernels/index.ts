@@ -11,6 +11,10 @@ import './indexing';
 import './image';
 import './resize';
 import './random';
+import './dilation';
+import './warp';
+import './counting';
+import './signal';
 import { registerHostKernels } from './host';
 
 /** Kernels that run on the host's back end: registered last, for what has no program of its own. */

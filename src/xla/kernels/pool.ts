@@ -5,6 +5,7 @@ import { type Value, type Window } from '../hlo';
 import { like } from './broadcast';
 import { define } from './define';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
+import { largest, outsideOf, taps } from './taps';
 
 interface PoolAttrs {
   filterSize: number | number[];
@@ -82,6 +83,24 @@ function maxPoolGradient(dy: Value, x: Value, axes: readonly Axis[]): Value {
   );
 }
 
+/** The flat position of each element of x [n, h, w, c], within its image or (`batch`) among all. */
+function positions(x: Value, batch: boolean): Value {
+  const [n, ...image] = x.shape;
+  const inImage = image.reduce((product, size) => product * size, 1);
+  const type: hlo.TensorType = { dtype: 's32', shape: [batch ? x.size : inImage] };
+  const flat = hlo.iota(type, 0);
+  if (batch) return hlo.reshape(flat, x.shape);
+  return hlo.broadcastInDim(hlo.reshape(flat, image), [n, ...image], [1, 2, 3]);
+}
+
+/** The largest element of each window and its flat position; the first of equal ones. */
+function maxPoolWithArgmax(x: Value, axes: readonly Axis[], batch: boolean): [Value, Value] {
+  const { value, index } = largest(taps(x, axes, outsideOf(x)));
+  const [first, ...others] = taps(positions(x, batch), axes, -1);
+  const at = (place: number): Value => hlo.compare(index, like(index, place), 'EQ');
+  return [value, others.reduce((found, tap, i) => hlo.select(at(i + 1), tap, found), first)];
+}
+
 /** How many elements of the input each window covers, as [1, …outputs, 1]. */
 function counts(axes: readonly Axis[]): Value {
   let values = [1];
@@ -139,3 +158,7 @@ for (const [suffix, geometry] of [
     avgPoolGradient(dy, geometry(input.shape, attrs)),
   );
 }
+
+define<PoolAttrs & { includeBatchInIndex: boolean }>('MaxPoolWithArgmax', ({ x }, attrs) =>
+  maxPoolWithArgmax(x, pool2D(x.shape, attrs), attrs.includeBatchInIndex),
+);

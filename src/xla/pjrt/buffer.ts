@@ -70,18 +70,21 @@ export class PjrtBuffer {
     return this.toHost();
   }
 
-  /** Resolves when the computation that makes this array is done. */
-  async ready(): Promise<void> {
+  /** PJRT_Event*, owned by the caller: the computation that makes this array is done. */
+  private readyEvent(): bigint {
     const args = struct(this.handle, 0);
     this.api.call('Buffer_ReadyEvent', args);
-    await awaitEvent(this.api, slotOf(args, 1));
+    return slotOf(args, 1);
+  }
+
+  /** Resolves when the computation that makes this array is done. */
+  async ready(): Promise<void> {
+    await awaitEvent(this.api, this.readyEvent());
   }
 
   /** A function that blocks until the computation under way is done, to be called once; the buffer may be gone by then. */
   completion(): () => void {
-    const args = struct(this.handle, 0);
-    this.api.call('Buffer_ReadyEvent', args);
-    const event = slotOf(args, 1);
+    const event = this.readyEvent();
     return () => awaitEventSync(this.api, event);
   }
 
