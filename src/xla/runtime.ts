@@ -39,8 +39,8 @@ export class Runtime {
   readonly stats: RuntimeStats = { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
   private readonly programs = new Map<string, Program>();
   private readonly pending = new Map<string, Promise<Program>>();
-  /** Waits for the program under way that runs alone. */
-  private finish: (() => void) | undefined;
+  /** Of the program under way that runs alone, by device: waits until it is done. */
+  private underWay: (() => void)[] = [];
 
   constructor(
     readonly client: PjrtClient,
@@ -86,15 +86,20 @@ export class Runtime {
 
   /** Starts the program and returns its results, which may still be under way; reading one waits for it. */
   execute(program: Program, inputs: readonly PjrtBuffer[], keep?: readonly number[]): DeviceArray[] {
-    this.stats.executed++;
-    if (program.alone) {
-      const finish = this.finish;
-      this.finish = undefined;
-      finish?.();
-    }
-    const buffers = program.executable.execute(inputs, keep ? { keep } : undefined);
-    if (program.alone) this.finish = buffers[0]?.completion();
+    const [buffers] = this.start(program, () => [
+      program.executable.execute(inputs, keep ? { keep } : undefined),
+    ]);
     return buffers.map((buffer, i) => DeviceArray.fromBuffer(program.outputs[i], buffer));
+  }
+
+  /** Calls `run`, which starts the program and gives the results by device; one that runs alone waits for the one before. */
+  start(program: Program, run: () => PjrtBuffer[][]): PjrtBuffer[][] {
+    this.stats.executed++;
+    if (!program.alone) return run();
+    this.underWay.splice(0).forEach(finish => finish());
+    const results = run();
+    this.underWay = results.flatMap(([first]) => (first ? [first.completion()] : []));
+    return results;
   }
 
   private optionsOf({ partitions }: ProgramText): CompileOptions {

@@ -109,8 +109,7 @@ export function executeOnDevices(
     return parts;
   });
   const rows = Array.from({ length: devices }, (_, device) => columns.map(column => column[device]));
-  runtime.stats.executed++;
-  const results = program.executable.executeParts(rows, { keep });
+  const results = runtime.start(program, () => program.executable.executeParts(rows, { keep }));
   temporary.forEach(buffer => buffer.destroy());
   return program.outputs.map((type, i) =>
     DeviceArray.fromBuffers(

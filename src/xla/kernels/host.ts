@@ -44,7 +44,7 @@ export function runOnHost(
   if (xla.tracing) {
     throw new XlaError(
       `${kernel} cannot be part of a jit function: it runs on the host (its result's shape depends on the data, ` +
-        'or the data are strings). Call it outside, and give its result as an argument.',
+        'the data are strings, or it draws random numbers there). Call it outside, and give its result as an argument.',
     );
   }
   const config = getKernel(kernel, HOST);
