@@ -146,6 +146,12 @@ test.each([
   } // prettier-ignore
 });
 
+test('max-pooling with positions passes over NaN', () => {
+  const x = () => tf.tensor4d([1, NaN, 3, NaN, 5, 2, 7, 0, NaN], [1, 3, 3, 1]);
+  agree(() => tf.maxPoolWithArgmax(x(), 2, 1, 'valid').indexes);
+  agree(() => tf.maxPoolWithArgmax(x(), 2, 1, 'valid').result);
+});
+
 test('histograms, of all numbers or row by row, with weights or without', () => {
   const x = () => tf.tensor1d([1, 3, 3, 0, 7, 1], 'int32');
   const rows = () => tf.tensor2d([1, 3, 3, 0, 7, 1], [2, 3], 'int32');

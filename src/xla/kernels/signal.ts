@@ -2,5 +2,4 @@
 import * as hlo from '../hlo';
 import { define } from './define';
 
-define('FFT', ({ input }) => hlo.fft(input, 'FFT'));
-define('IFFT', ({ input }) => hlo.fft(input, 'IFFT'));
+for (const kind of ['FFT', 'IFFT'] as const) define(kind, ({ input }) => hlo.fft(input, kind));

@@ -47,14 +47,14 @@ export function untap(parts: readonly Value[], axes: readonly Axis[]): Value {
   return hlo.pad(framed, hlo.scalar(0, framed.dtype), low, high, [0, 0, 0, 0]);
 }
 
-/** The largest of several values of one shape, and which it is; the first of equal ones. */
+/** The largest of several values of one shape, and which it is: the first of equal ones, and never NaN. */
 export function largest(xs: readonly Value[]): { value: Value; index: Value } {
   const indexOf = (i: number): Value => hlo.fill(i, { dtype: 's32', shape: xs[0].shape });
-  let [value, index] = [xs[0], indexOf(0)];
-  xs.slice(1).forEach((x, i) => {
+  let [value, index] = [hlo.fill(outsideOf(xs[0]), xs[0]), indexOf(0)];
+  xs.forEach((x, i) => {
     const larger = hlo.compare(x, value, 'GT');
     value = hlo.select(larger, x, value);
-    index = hlo.select(larger, indexOf(i + 1), index);
+    index = hlo.select(larger, indexOf(i), index);
   });
   return { value, index };
 }
