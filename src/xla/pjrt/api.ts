@@ -39,10 +39,19 @@ const SLOTS = {
   Buffer_CopyToDevice: 74,
   Buffer_ToHostBuffer: 75,
   Buffer_ReadyEvent: 77,
+  TopologyDescription_Create: 87,
+  Compile: 94,
   Executable_GetCompiledMemoryStats: 101,
 } as const;
 
 export type FunctionName = keyof typeof SLOTS;
+
+/**
+ * koffi calls on stacks of its own, by default of 128 KiB beside the event loop. XLA's compilers for GPUs run LLVM on the
+ * calling thread, which needs what a thread commonly has. 16 MiB is koffi's limit.
+ */
+const STACK = 16 * 2 ** 20;
+koffi.config({ sync_stack_size: STACK, async_stack_size: STACK });
 
 const SLOT = 8;
 /** The plugin's functions share this type. */

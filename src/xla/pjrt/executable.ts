@@ -20,20 +20,75 @@ export interface ExecuteOptions {
   readonly keep?: readonly number[];
 }
 
+/** A compiled program, on no device yet. */
+export class PjrtProgram {
+  constructor(
+    protected readonly api: PjrtApi,
+    /** PJRT_Executable*. */
+    private readonly executable: bigint,
+  ) {}
+
+  get outputCount(): number {
+    return Number(slotOf(this.api.call('Executable_NumOutputs', struct(this.executable, 0)), 1));
+  }
+
+  /**
+   * The compiled program as bytes that `PjrtClient.load` takes, on the same kind of device and plugin.
+   * @throws PjrtError where the plugin can't
+   */
+  serialize(): Uint8Array {
+    const said = this.api.call('Executable_Serialize', struct(this.executable, 0, 0, 0, 0));
+    try {
+      return bytesAt(slotOf(said, 1), Number(slotOf(said, 2)));
+    } finally {
+      if (slotOf(said, 4)) this.api.callAt(slotOf(said, 4), slotOf(said, 3));
+    }
+  }
+
+  /** What the program takes of a device's memory; undefined where the plugin doesn't say. */
+  memory(): ProgramMemory | undefined {
+    const name = 'Executable_GetCompiledMemoryStats';
+    if (!this.api.has(name)) return undefined;
+    try {
+      const said = this.api.call(name, struct(this.executable, ...(Array(11).fill(0) as number[])));
+      const [code, inputs, outputs, aliased, temporary] = [1, 2, 3, 4, 5].map(i => Number(slotOf(said, i)));
+      return { code, arguments: inputs, outputs, aliased, temporary };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** XLA's program after its passes, as the plugin prints it. */
+  optimizedProgram(): string {
+    const program = struct(0, 0, 0, 0);
+    const args = struct(this.executable, addressOf(program));
+    this.api.hold(program);
+    this.api.call('Executable_OptimizedProgram', args);
+    const code = Buffer.alloc(Number(slotOf(program, 1)));
+    program.writeBigUInt64LE(addressOf(code), 16);
+    this.api.hold(program, code);
+    this.api.call('Executable_OptimizedProgram', args);
+    return hloText(code, textAt(slotOf(program, 2), slotOf(program, 3)));
+  }
+
+  destroy(): void {
+    this.api.call('Executable_Destroy', struct(this.executable));
+  }
+}
+
 /** A program on the devices that it was compiled for. */
-export class PjrtExecutable {
+export class PjrtExecutable extends PjrtProgram {
   private readonly outputs: number;
-  private readonly executable: bigint;
   private shapes: { type: PjrtBuffer['type']; dims: number[] }[] | undefined;
   private gone = false;
 
   constructor(
-    private readonly api: PjrtApi,
+    api: PjrtApi,
     /** PJRT_LoadedExecutable*. */
     private readonly handle: bigint,
   ) {
-    this.executable = slotOf(api.call('LoadedExecutable_GetExecutable', struct(handle, 0)), 1);
-    this.outputs = Number(slotOf(api.call('Executable_NumOutputs', struct(this.executable, 0)), 1));
+    super(api, slotOf(api.call('LoadedExecutable_GetExecutable', struct(handle, 0)), 1));
+    this.outputs = this.outputCount;
   }
 
   /** Starts the program on its one device; its results may still be under way. */
@@ -94,49 +149,10 @@ export class PjrtExecutable {
     };
   }
 
-  /**
-   * The compiled program as bytes that `PjrtClient.load` takes, on the same kind of device and plugin.
-   * @throws PjrtError where the plugin can't
-   */
-  serialize(): Uint8Array {
-    const said = this.api.call('Executable_Serialize', struct(this.executable, 0, 0, 0, 0));
-    try {
-      return bytesAt(slotOf(said, 1), Number(slotOf(said, 2)));
-    } finally {
-      if (slotOf(said, 4)) this.api.callAt(slotOf(said, 4), slotOf(said, 3));
-    }
-  }
-
-  /** What the program takes of a device's memory; undefined where the plugin doesn't say. */
-  memory(): ProgramMemory | undefined {
-    const name = 'Executable_GetCompiledMemoryStats';
-    if (!this.api.has(name)) return undefined;
-    try {
-      const said = this.api.call(name, struct(this.executable, ...(Array(11).fill(0) as number[])));
-      const [code, inputs, outputs, aliased, temporary] = [1, 2, 3, 4, 5].map(i => Number(slotOf(said, i)));
-      return { code, arguments: inputs, outputs, aliased, temporary };
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** XLA's program after its passes, as the plugin prints it. */
-  optimizedProgram(): string {
-    const program = struct(0, 0, 0, 0);
-    const args = struct(this.executable, addressOf(program));
-    this.api.hold(program);
-    this.api.call('Executable_OptimizedProgram', args);
-    const code = Buffer.alloc(Number(slotOf(program, 1)));
-    program.writeBigUInt64LE(addressOf(code), 16);
-    this.api.hold(program, code);
-    this.api.call('Executable_OptimizedProgram', args);
-    return hloText(code, textAt(slotOf(program, 2), slotOf(program, 3)));
-  }
-
-  destroy(): void {
+  override destroy(): void {
     if (this.gone) return;
     this.gone = true;
-    this.api.call('Executable_Destroy', struct(this.executable));
+    super.destroy();
     this.api.call('LoadedExecutable_Destroy', struct(this.handle));
   }
 }

@@ -3,9 +3,10 @@ export { PjrtBuffer } from './buffer';
 export { type ClientOptions, PjrtClient } from './client';
 export { type CompileOptions, encodeCompileOptions } from './compileOptions';
 export { discoverPlugins, pluginAt } from './discover';
-export { type ExecuteOptions, PjrtExecutable, type ProgramMemory } from './executable';
+export { type ExecuteOptions, PjrtExecutable, PjrtProgram, type ProgramMemory } from './executable';
 export { PjrtError, type PjrtErrorCode } from './failure';
 export { hardwareKey } from './hardware';
+export { PjrtTopology, type TopologyOptions } from './topology';
 export {
   type DeviceMemory,
   type PassedOver,
