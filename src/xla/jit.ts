@@ -29,6 +29,11 @@ export interface JitOptions {
   readonly sharding?: Sharding;
   /** When and how finely a long function is cut at its boundaries (see `boundary`) into several programs. */
   readonly cut?: CutOptions;
+  /**
+   * Platform that the program is written for, as plugins name it: 'cpu', 'cuda', … Default: that of the plugin in use. Another one's program
+   * can be read, not run.
+   */
+  readonly platform?: string;
 }
 
 export interface Jit<A extends unknown[], R> {
@@ -83,12 +88,21 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return { trace, backend, tensors };
   };
 
+  const refuseForeign = ({ runtime }: XlaBackend): void => {
+    const { platform } = options;
+    if (platform === undefined || platform === runtime.client.platformName) return;
+    throw new XlaError(
+      `jit(${name}) is written for ${platform}, and the plugin in use is for ${runtime.client.platformName}: its program can be read (.stablehlo), not run.`,
+    );
+  };
+
   const onXla = (): boolean => engine().backend instanceof XlaBackend && !debugsNaNs();
 
   const call = (...args: A): R => {
     if (!onXla()) return plain(fn, args);
     if ((engine().backend as XlaBackend).tracing) return fn(...args);
     const { trace, backend, tensors } = prepare(args);
+    refuseForeign(backend);
     compileParts(backend.runtime, trace.parts);
     return run(backend, trace, tensors) as R;
   };
@@ -100,6 +114,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       return result;
     }
     const { trace, backend, tensors } = prepare(args);
+    refuseForeign(backend);
     await compilePartsAsync(backend.runtime, trace.parts);
     const result = run(backend, trace, tensors) as R;
     const first = [...flatten([result]).tensors, ...trace.assigned][0];
@@ -112,6 +127,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
   const optimized = (args: A): string => {
     const { trace, backend } = prepare(args);
+    refuseForeign(backend);
     compileParts(backend.runtime, trace.parts);
     const programs = new Set(trace.parts.map(part => part.program!.executable));
     return [...programs].map(executable => executable.optimizedProgram()).join('\n');

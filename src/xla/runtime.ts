@@ -36,6 +36,8 @@ export interface RuntimeStats {
 }
 
 export class Runtime {
+  /** Platform that programs are written for, as plugins name it: the client's, except while `jit` records for another. */
+  platform: string;
   readonly stats: RuntimeStats = { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
   private readonly programs = new Map<string, Program>();
   private readonly pending = new Map<string, Promise<Program>>();
@@ -47,11 +49,13 @@ export class Runtime {
     private readonly compileOptions: CompileOptions = {},
     /** Programs on disk; without it each process compiles its own. */
     private readonly disk?: ExecutableCache,
-  ) {}
+  ) {
+    this.platform = client.platformName;
+  }
 
   /** Text and parameters of the program that computes `roots`. */
   module(roots: readonly Value[], options?: ModuleOptions): Module {
-    return printModule(roots, { writeOnce: this.client.platformName === 'cpu', ...options });
+    return printModule(roots, { writeOnce: this.platform === 'cpu', ...options });
   }
 
   compile(module: ProgramText, outputs: readonly TensorType[]): Program {

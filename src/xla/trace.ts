@@ -43,6 +43,7 @@ interface RecordOptions {
   readonly name: string;
   readonly sharding?: Sharding;
   readonly cut?: CutOptions;
+  readonly platform?: string;
 }
 
 /** Runs `fn` once on tensors without data and makes a program of what its kernels recorded. */
@@ -50,8 +51,10 @@ export function record<A extends unknown[], R>(
   backend: XlaBackend,
   fn: (...args: A) => R,
   args: A,
-  { name, sharding, cut }: RecordOptions,
+  options: RecordOptions,
 ): Trace {
+  const { name, sharding } = options;
+  const { runtime } = backend;
   backend.flush();
   const before = new Map(variables().map(v => [v, backend.getValue(v.dataId)] as const));
   for (const value of before.values()) value.retain();
@@ -61,8 +64,9 @@ export function record<A extends unknown[], R>(
     const { dtype, shape } = backend.getValue(t.dataId);
     return retained(parameter({ dtype, shape }, { free: () => undefined }));
   });
-  if (sharding) checkSharding(sharding, placeholders, backend.runtime.client, name);
+  if (sharding) checkSharding(sharding, placeholders, runtime.client, name);
   backend.tracing = true;
+  runtime.platform = options.platform ?? runtime.client.platformName;
   const unwatch = watchVariables(v => created.set(v, retained(backend.getValue(v.dataId))));
   try {
     let traced: Traced | undefined;
@@ -97,11 +101,12 @@ export function record<A extends unknown[], R>(
         created,
       );
       [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
-      return record(backend, fn, args, { name, sharding, cut });
+      return record(backend, fn, args, options);
     }
-    return finish(backend, { traced, assigned, updates, before, placeholders }, { name, sharding, cut });
+    return finish(backend, { traced, assigned, updates, before, placeholders }, options);
   } finally {
     backend.tracing = false;
+    runtime.platform = runtime.client.platformName;
     unwatch();
     for (const value of before.values()) value.release();
   }

@@ -109,6 +109,19 @@ describe('jit', () => {
     expect((await f.async(tf.ones([8, 8]))).dataSync()[0]).toBe(512);
   });
 
+  test('a program for another platform is written as that one likes it, and not run', async () => {
+    const [x, w] = [tf.ones([8, 16, 16, 32]), tf.ones([3, 3, 32, 32])];
+    const convolve = (a: tf.Tensor, b: tf.Tensor) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 1, 'same');
+    const here = jit(convolve, { name: 'here' });
+    const there = jit(convolve, { name: 'there', platform: 'cuda' });
+    expect(there.stablehlo(x, w)).toContain('stablehlo.convolution');
+    expect(here.stablehlo(x, w)).not.toContain('stablehlo.convolution'); // Winograd's products
+    expect(() => there(x, w)).toThrow(/there.* is written for cuda, and the plugin in use is for cpu/);
+    await expect(there.async(x, w)).rejects.toThrow(/can be read/);
+    expect(() => there.optimized(x, w)).toThrow(/can be read/);
+    expect((await here(x, w).data())[0]).toBe(4 * 32);
+  });
+
   test('XLA’s own program can be read', () => {
     expect(jit((x: tf.Tensor) => x.exp().add(1)).optimized(tf.ones([4]))).toMatch(
       /^HloModule[^]*ENTRY[^]* = f32\[4\]/,

@@ -59,7 +59,7 @@ export function define<A = NamedAttrMap>(
         values[key] = options.storage || value.dtype !== 'u8' ? value : convert(value, 's32');
         dtypes[key] = info.dtype;
       }
-      const platform = xla.runtime.client.platformName;
+      const { platform } = xla.runtime;
       const result = lower(values, (attrs ?? {}) as A, { backend: xla, dtypes, platform });
       const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
       const outputs = result instanceof Array ? result.map(info) : info(result as Value);

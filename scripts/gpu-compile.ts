@@ -1,0 +1,168 @@
+/**
+ * `npx tsx scripts/gpu-compile.ts`: training steps compiled for an NVIDIA H100 on a machine that has none. XLA's CUDA compiler gets the
+ * programs that such a GPU would run, so that what it refuses is known before one is at hand. What only the GPU can tell: speed, and which
+ * of several kernels is fastest (XLA measures that; here it takes them as they come).
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { Command } from 'commander';
+import { projectRoot } from '../src/backends/projectRoot';
+import { IMAGE_BYTES, type Split } from '../src/data';
+import { UserError } from '../src/errors';
+import { createModel, MODELS } from '../src/models';
+import { fillOptions, PRECISIONS } from '../src/train/options';
+import { Sgd } from '../src/train/sgd';
+import { makeStep } from '../src/train/step';
+import { modelWeights } from '../src/weights';
+import { jit, type PrecisionPolicy, setPrecisionPolicy, uint8Tensor, useXla } from '../src/xla';
+import { discoverPlugins, pluginAt, type Plugin, PjrtTopology } from '../src/xla/pjrt';
+
+/** The GPU as XLA describes one (stream_executor.GpuTargetConfigProto); numbers of NVIDIA's H100 SXM. */
+const H100 = `
+gpu_device_info {
+  threads_per_block_limit: 1024 threads_per_warp: 32 threads_per_core_limit: 2048 core_count: 132 fpus_per_core: 128
+  shared_memory_per_block: 49152 shared_memory_per_core: 233472 shared_memory_per_block_optin: 232448
+  block_dim_limit_x: 2147483647 block_dim_limit_y: 65535 block_dim_limit_z: 65535
+  registers_per_core_limit: 65536 registers_per_block_limit: 65536
+  memory_bandwidth: 3352320000000 l2_cache_size: 52428800 clock_rate_ghz: 1.98 device_memory_size: 84929347584
+  cuda_compute_capability { major: 9 }
+}
+platform_name: "CUDA"
+dnn_version_info { major: 9 minor: 10 }
+runtime_version { major: CUDA_MAJOR minor: 0 }
+device_description_str: "NVIDIA H100 80GB HBM3"
+`;
+
+interface Options {
+  plugin?: string;
+  models: string;
+  precision: PrecisionPolicy;
+  batch: number;
+  devices: number;
+  save?: string;
+}
+
+/** The plugin that was named, or a CUDA one, though there is no driver for it. */
+function cudaPlugin(file?: string): Plugin {
+  if (file && !fs.existsSync(file)) throw new UserError(`--plugin ${file}: there is no such file.`);
+  const { found, passedOver } = discoverPlugins();
+  const paths = file ? [file] : [...found, ...passedOver].map(each => each.path);
+  const cuda = paths.find(each => /cuda/.test(path.basename(each)));
+  if (!cuda) {
+    const install = '.venv/bin/pip install -r requirements-cuda13.txt';
+    throw new UserError(`There is no CUDA plugin: install one (${install}), or name it with --plugin.`);
+  }
+  return pluginAt(cuda, '--plugin');
+}
+
+/** A training step's programs, as they are written for CUDA: one, or several where it is cut. */
+function programs(name: string, { batch, devices }: Options): string[] {
+  const model = createModel(name);
+  const options = fillOptions({ batchSize: batch, augment: true });
+  const weights = modelWeights(model).filter(weight => weight.trainable);
+  const step = jit(makeStep(model, weights, new Sgd(weights, options), undefined, options), {
+    ...{ name, platform: 'cuda', onTrace: () => undefined },
+    sharding: devices > 1 ? { devices, split: { 1: 0, 2: 0 } } : undefined,
+  });
+  const split: Split = {
+    images: new Uint8Array(batch * IMAGE_BYTES),
+    labels: new Uint8Array(batch),
+    count: batch,
+  };
+  const images = uint8Tensor(split.images, [batch, 32, 32, 3]) as tf.Tensor4D;
+  const rows = tf.range(0, batch, 1, 'int32') as tf.Tensor1D;
+  const text = step.stablehlo(images, rows, rows, tf.tensor1d([1, 2], 'int32'), tf.scalar(0.1));
+  tf.disposeVariables();
+  return text.split(/\n(?=module )/);
+}
+
+/** What became of one training step. */
+interface Compiled {
+  model: string;
+  programs: number;
+  seconds: number;
+  /** Operations that the GPU is given one after the other. */
+  launches: number;
+  /** Of these, convolutions by cuDNN. */
+  convolutions: number;
+  /** Megabytes; of cut steps the largest part. */
+  temporaryMB: number;
+  argumentsMB: number;
+}
+
+async function compile(topology: PjrtTopology, model: string, options: Options): Promise<Compiled> {
+  const texts = programs(model, options);
+  const result = {
+    model,
+    programs: texts.length,
+    launches: 0,
+    convolutions: 0,
+    temporaryMB: 0,
+    argumentsMB: 0,
+  };
+  const start = performance.now();
+  for (const text of texts) {
+    const flags = { xla_gpu_autotune_level: 0 };
+    const program = await topology.compile(text, { flags, partitions: options.devices });
+    const { temporary = 0, arguments: given = 0 } = program.memory() ?? {};
+    const optimized = program.optimizedProgram();
+    const entry = optimized.slice(optimized.lastIndexOf('\nENTRY'));
+    result.launches += entry.match(/ (fusion|custom-call|copy|all-reduce|all-reduce-start)\(/g)?.length ?? 0;
+    result.convolutions += entry.match(/__cudnn\$conv/g)?.length ?? 0;
+    result.temporaryMB = Math.max(result.temporaryMB, temporary / 1e6);
+    result.argumentsMB = Math.max(result.argumentsMB, given / 1e6);
+    program.destroy();
+  }
+  return { ...result, seconds: (performance.now() - start) / 1000 };
+}
+
+async function main(options: Options): Promise<void> {
+  const { precision, batch, devices, save } = options;
+  if (!PRECISIONS.includes(precision))
+    throw new UserError(`--precision is ${precision}; give one of ${PRECISIONS.join(', ')}.`);
+  const plugin = cudaPlugin(options.plugin);
+  const config = H100.replace('CUDA_MAJOR', /cuda-?12/.test(plugin.path) ? '12' : '13');
+  const topology = PjrtTopology.create(plugin, 'h100', {
+    ...{ topology: `1x1x${devices}`, target_config: config },
+  });
+  await useXla({ kind: 'cpu', cpuDevices: devices }); // records; nothing runs on it
+  setPrecisionPolicy(precision);
+  const names = options.models === 'all' ? MODELS.map(({ name }) => name) : options.models.split(',');
+  const results: (Compiled | { model: string; error: string })[] = [];
+  for (const model of names) {
+    process.stdout.write(`${model}, ${precision}, batch ${batch}${devices > 1 ? `, ${devices} GPUs` : ''}: `);
+    try {
+      const done = await compile(topology, model, options);
+      results.push(done);
+      console.log(
+        `${done.seconds.toFixed(1)} s, ${done.programs > 1 ? `${done.programs} programs, ` : ''}${done.launches} launches, ` +
+          `${done.convolutions} convolutions by cuDNN, ${done.temporaryMB.toFixed(0)} MB of temporary memory`,
+      );
+    } catch (error) {
+      results.push({ model, error: (error as Error).message });
+      console.log(`REFUSED: ${(error as Error).message}`);
+      process.exitCode = 1;
+    }
+  }
+  if (!save) return;
+  const record = { plugin: path.basename(path.dirname(plugin.path)), target: 'NVIDIA H100 80GB HBM3' };
+  const file = path.join(projectRoot(), 'bench', 'results', `${save}.json`);
+  const settings = { precision, batch, devices, date: new Date().toISOString() };
+  fs.writeFileSync(file, `${JSON.stringify({ ...record, ...settings, results }, null, 1)}\n`);
+}
+
+new Command('gpu-compile')
+  .description('Compiles training steps for an H100, without one.')
+  .option('--plugin <file>', 'a CUDA plugin; default: the first that is installed')
+  .option('--models <names>', 'comma-separated, or all', 'resnet20_v1')
+  .option('--precision <name>', PRECISIONS.join(', '), 'float32')
+  .option('--batch <number>', 'images a step', Number, 128)
+  .option('--devices <number>', 'GPUs that share a step', Number, 1)
+  .option('--save <name>', 'also write bench/results/<name>.json')
+  .action(main)
+  .parseAsync()
+  .catch((error: unknown) => {
+    console.error(error instanceof UserError ? error.message : error);
+    process.exitCode = 1;
+  });
