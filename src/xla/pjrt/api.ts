@@ -51,7 +51,21 @@ export type FunctionName = keyof typeof SLOTS;
  * calling thread, which needs what a thread commonly has. 16 MiB is koffi's limit.
  */
 const STACK = 16 * 2 ** 20;
-koffi.config({ sync_stack_size: STACK, async_stack_size: STACK });
+
+/** @throws XlaError when somebody else has loaded a library through koffi before, with smaller stacks */
+function enlargeStacks(): void {
+  const { sync_stack_size = 0, async_stack_size = 0 } = koffi.config();
+  if (Math.min(sync_stack_size, async_stack_size) >= STACK) return;
+  try {
+    koffi.config({ sync_stack_size: STACK, async_stack_size: STACK });
+  } catch {
+    throw new XlaError(
+      'koffi has already loaded a library, with stacks too small for XLA. Import the xla back end before, or call ' +
+        `koffi.config({ sync_stack_size: ${STACK}, async_stack_size: ${STACK} }) first.`,
+    );
+  }
+}
+enlargeStacks();
 
 const SLOT = 8;
 /** The plugin's functions share this type. */

@@ -1,7 +1,7 @@
 import * as fs from 'fs';
 import * as os from 'os';
 import * as path from 'path';
-import { discoverPlugins, PjrtClient, type Plugin } from '../../../src/xla/pjrt';
+import { discoverPlugins, PjrtClient, PjrtTopology, type Plugin } from '../../../src/xla/pjrt';
 
 const { found } = discoverPlugins();
 const cpuPlugins = found.filter(plugin => plugin.kind === 'cpu');
@@ -64,6 +64,16 @@ each?.('%s', (_, plugin) => {
     await expect(client.compileAsync('module { nonsense }')).rejects.toThrow(/PJRT_Client_Compile/);
     const executable = client.compile(scale(1));
     expect(() => executable.execute([])).toThrow(/PJRT_LoadedExecutable_Execute/);
+  });
+
+  test('a compiler that needs a deep stack has it, beside the event loop too', async () => {
+    const nested = 'module {'.repeat(400) + '}'.repeat(400);
+    expect(() => client.compile(nested)).toThrow(/PJRT_Client_Compile/);
+    await expect(client.compileAsync(nested)).rejects.toThrow(/PJRT_Client_Compile/);
+  });
+
+  test('a plugin that knows no devices but those here says so', () => {
+    expect(() => PjrtTopology.create(plugin, 'absent', {})).toThrow(/PJRT_TopologyDescription_Create/);
   });
 });
 
