@@ -7,6 +7,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
+import { replaceFile } from '../src/atomicFile';
 import { projectRoot } from '../src/backends/projectRoot';
 import { IMAGE_BYTES, type Split } from '../src/data';
 import { UserError } from '../src/errors';
@@ -130,6 +131,16 @@ async function main(options: Options): Promise<void> {
   setPrecisionPolicy(precision);
   const names = options.models === 'all' ? MODELS.map(({ name }) => name) : options.models.split(',');
   const results: (Compiled | { model: string; error: string })[] = [];
+  const store = (): void => {
+    if (!save) return;
+    const record = {
+      plugin: `${plugin.name} ${plugin.version ?? ''}`.trim(),
+      target: 'NVIDIA H100 80GB HBM3',
+    };
+    const settings = { precision, batch, devices, date: new Date().toISOString() };
+    const file = path.join(projectRoot(), 'bench', 'results', `${save}.json`);
+    replaceFile(file, `${JSON.stringify({ ...record, ...settings, results }, null, 1)}\n`);
+  };
   for (const model of names) {
     process.stdout.write(`${model}, ${precision}, batch ${batch}${devices > 1 ? `, ${devices} GPUs` : ''}: `);
     try {
@@ -144,12 +155,8 @@ async function main(options: Options): Promise<void> {
       console.log(`REFUSED: ${(error as Error).message}`);
       process.exitCode = 1;
     }
+    store();
   }
-  if (!save) return;
-  const record = { plugin: path.basename(path.dirname(plugin.path)), target: 'NVIDIA H100 80GB HBM3' };
-  const file = path.join(projectRoot(), 'bench', 'results', `${save}.json`);
-  const settings = { precision, batch, devices, date: new Date().toISOString() };
-  fs.writeFileSync(file, `${JSON.stringify({ ...record, ...settings, results }, null, 1)}\n`);
 }
 
 new Command('gpu-compile')
