@@ -31,6 +31,10 @@ export class PjrtTopology {
     return new PjrtTopology(api, slotOf(api.call('TopologyDescription_Create', args), 4), plugin);
   }
 
+  get apiVersion(): { readonly major: number; readonly minor: number } {
+    return this.api.version;
+  }
+
   /** Compiles StableHLO text for these devices, off the event loop. */
   async compile(mlir: string, options: CompileOptions = {}): Promise<PjrtProgram> {
     const [code, format] = [Buffer.from(mlir, 'utf8'), Buffer.from('mlir')];
