@@ -133,8 +133,10 @@ async function main(options: Options): Promise<void> {
   const results: (Compiled | { model: string; error: string })[] = [];
   const store = (): void => {
     if (!save) return;
+    const { major, minor } = topology.apiVersion;
     const record = {
-      plugin: `${plugin.name} ${plugin.version ?? ''}`.trim(),
+      plugin: path.basename(path.dirname(plugin.path)),
+      pjrt: `${major}.${minor}`,
       target: 'NVIDIA H100 80GB HBM3',
     };
     const settings = { precision, batch, devices, date: new Date().toISOString() };
