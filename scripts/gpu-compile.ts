@@ -9,7 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { replaceFile } from '../src/atomicFile';
 import { projectRoot } from '../src/backends/projectRoot';
-import { IMAGE_BYTES, type Split } from '../src/data';
+import { IMAGE_BYTES } from '../src/data';
 import { UserError } from '../src/errors';
 import { createModel, MODELS } from '../src/models';
 import { fillOptions, PRECISIONS } from '../src/train/options';
@@ -66,12 +66,7 @@ function programs(name: string, { batch, devices }: Options): string[] {
     ...{ name, platform: 'cuda', onTrace: () => undefined },
     sharding: devices > 1 ? { devices, split: { 1: 0, 2: 0 } } : undefined,
   });
-  const split: Split = {
-    images: new Uint8Array(batch * IMAGE_BYTES),
-    labels: new Uint8Array(batch),
-    count: batch,
-  };
-  const images = uint8Tensor(split.images, [batch, 32, 32, 3]) as tf.Tensor4D;
+  const images = uint8Tensor(new Uint8Array(batch * IMAGE_BYTES), [batch, 32, 32, 3]) as tf.Tensor4D;
   const rows = tf.range(0, batch, 1, 'int32') as tf.Tensor1D;
   const text = step.stablehlo(images, rows, rows, tf.tensor1d([1, 2], 'int32'), tf.scalar(0.1));
   tf.disposeVariables();

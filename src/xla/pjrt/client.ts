@@ -3,12 +3,13 @@ import { keepFreedMemory } from './hostMemory';
 import { XlaError } from '../errors';
 import { PjrtApi } from './api';
 import { awaitEventSync, PjrtBuffer } from './buffer';
-import { type CompileOptions, encodeCompileOptions } from './compileOptions';
+import { type CompileOptions } from './compileOptions';
 import { PjrtExecutable } from './executable';
 import { addressOf, pointersAt, slotOf, struct, textAt } from './memory';
 import { type NamedValue, readNamedValues, writeNamedValues } from './namedValues';
-import { librariesBefore, platformFlags, prepareEnvironment } from './platform';
+import { librariesBefore, prepareEnvironment } from './platform';
 import { probe } from './probe';
+import { encodeProgram } from './program';
 import { type DeviceMemory, PJRT_TYPES, type PjrtDevice, type PjrtType, type Plugin } from './types';
 
 /** PJRT_HostBufferSemantics_kImmutableOnlyDuringCall. */
@@ -89,13 +90,9 @@ export class PjrtClient {
     }
   }
 
-  private compileArgs(mlir: string, options: CompileOptions = {}): { args: Buffer; keepAlive: Buffer[] } {
-    const [code, format] = [Buffer.from(mlir, 'utf8'), Buffer.from('mlir')];
-    const program = struct(addressOf(code), code.length, addressOf(format), format.length);
-    const flags = { ...platformFlags(this.plugin), ...options.flags };
-    const encoded = encodeCompileOptions({ ...options, flags });
-    const args = struct(this.handle, addressOf(program), addressOf(encoded), encoded.length, 0);
-    return { args, keepAlive: [code, format, program, encoded] };
+  private compileArgs(mlir: string, options?: CompileOptions): { args: Buffer; keepAlive: Buffer[] } {
+    const { slots, keepAlive } = encodeProgram(this.plugin, mlir, options);
+    return { args: struct(this.handle, ...slots, 0), keepAlive };
   }
 
   /** Compiles StableHLO text. */

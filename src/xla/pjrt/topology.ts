@@ -1,10 +1,11 @@
 /** Devices that need not be there: programs are compiled for them, not run. */
 import { PjrtApi } from './api';
-import { type CompileOptions, encodeCompileOptions } from './compileOptions';
+import { type CompileOptions } from './compileOptions';
 import { PjrtProgram } from './executable';
 import { addressOf, slotOf, struct } from './memory';
 import { type NamedValue, writeNamedValues } from './namedValues';
-import { librariesBefore, platformFlags, prepareEnvironment } from './platform';
+import { librariesBefore, prepareEnvironment } from './platform';
+import { encodeProgram } from './program';
 import { type Plugin } from './types';
 
 /** Options of a plugin's topology by name; CUDA's wants `{ topology: '1x1x1', target_config: … }`. */
@@ -36,13 +37,9 @@ export class PjrtTopology {
   }
 
   /** Compiles StableHLO text for these devices, off the event loop. */
-  async compile(mlir: string, options: CompileOptions = {}): Promise<PjrtProgram> {
-    const [code, format] = [Buffer.from(mlir, 'utf8'), Buffer.from('mlir')];
-    const program = struct(addressOf(code), code.length, addressOf(format), format.length);
-    const flags = { ...platformFlags(this.plugin), ...options.flags };
-    const encoded = encodeCompileOptions({ ...options, flags });
-    const args = struct(this.handle, addressOf(program), addressOf(encoded), encoded.length, 0, 0);
-    const keepAlive = [code, format, program, encoded];
+  async compile(mlir: string, options?: CompileOptions): Promise<PjrtProgram> {
+    const { slots, keepAlive } = encodeProgram(this.plugin, mlir, options);
+    const args = struct(this.handle, ...slots, 0, 0);
     await this.api.callAsync('Compile', args);
     keepAlive.length = 0;
     return new PjrtProgram(this.api, slotOf(args, 5));
