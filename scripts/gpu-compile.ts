@@ -38,6 +38,7 @@ device_description_str: "NVIDIA H100 80GB HBM3"
 interface Options {
   plugin?: string;
   models: string;
+  programs?: string;
   precision: PrecisionPolicy;
   batch: number;
   devices: number;
@@ -113,6 +114,28 @@ async function compile(topology: PjrtTopology, model: string, options: Options):
   return { ...result, seconds: (performance.now() - start) / 1000 };
 }
 
+/** Compiles every StableHLO file of a folder; says which are refused. */
+async function compileFolder(topology: PjrtTopology, folder: string): Promise<void> {
+  const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter(file => file.endsWith('.mlir')) : [];
+  if (files.length === 0) {
+    const make = `XLA_WRITE_FOR=cuda XLA_DUMP_TO=${folder} before a program that uses the backend makes one`;
+    throw new UserError(`--programs ${folder}: there are no .mlir files; ${make}.`);
+  }
+  let refused = 0;
+  for (const file of files) {
+    try {
+      const text = fs.readFileSync(path.join(folder, file), 'utf8');
+      const program = await topology.compile(text, { flags: { xla_gpu_autotune_level: 0 } });
+      program.destroy();
+    } catch (error) {
+      refused++;
+      console.log(`${file} REFUSED: ${(error as Error).message}`);
+    }
+  }
+  console.log(`${files.length} programs: ${files.length - refused} compiled, ${refused} refused`);
+  if (refused > 0) process.exitCode = 1;
+}
+
 async function main(options: Options): Promise<void> {
   const { precision, batch, devices, save } = options;
   if (!PRECISIONS.includes(precision))
@@ -122,6 +145,7 @@ async function main(options: Options): Promise<void> {
   const topology = PjrtTopology.create(plugin, 'h100', {
     ...{ topology: `1x1x${devices}`, target_config: config },
   });
+  if (options.programs) return compileFolder(topology, options.programs);
   await useXla({ kind: 'cpu', cpuDevices: devices }); // records; nothing runs on it
   setPrecisionPolicy(precision);
   const names = options.models === 'all' ? MODELS.map(({ name }) => name) : options.models.split(',');
@@ -160,6 +184,7 @@ new Command('gpu-compile')
   .description('Compiles training steps for an H100, without one.')
   .option('--plugin <file>', 'a CUDA plugin; default: the first that is installed')
   .option('--models <names>', 'comma-separated, or all', 'resnet20_v1')
+  .option('--programs <folder>', 'StableHLO files instead of models, as XLA_DUMP_TO leaves them')
   .option('--precision <name>', PRECISIONS.join(', '), 'float32')
   .option('--batch <number>', 'images a step', Number, 128)
   .option('--devices <number>', 'GPUs that share a step', Number, 1)

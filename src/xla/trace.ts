@@ -66,7 +66,7 @@ export function record<A extends unknown[], R>(
   });
   if (sharding) checkSharding(sharding, placeholders, runtime.client, name);
   backend.tracing = true;
-  runtime.platform = options.platform ?? runtime.client.platformName;
+  runtime.platform = options.platform ?? runtime.usualPlatform;
   const unwatch = watchVariables(v => created.set(v, retained(backend.getValue(v.dataId))));
   try {
     let traced: Traced | undefined;
@@ -106,7 +106,7 @@ export function record<A extends unknown[], R>(
     return finish(backend, { traced, assigned, updates, before, placeholders }, options);
   } finally {
     backend.tracing = false;
-    runtime.platform = runtime.client.platformName;
+    runtime.platform = runtime.usualPlatform;
     unwatch();
     for (const value of before.values()) value.release();
   }

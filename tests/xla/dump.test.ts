@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+/** A convolution that is written otherwise for CPUs, run with these settings; its programs and the sum of its result. */
+function run(settings: Record<string, string>): { programs: string[]; sum: number } {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dump-'));
+  try {
+    const program = path.join(__dirname, 'dumpProgram.ts');
+    const env = { ...process.env, XLA_CACHE: 'off', XLA_DUMP_TO: folder, ...settings };
+    const printed = execFileSync('npx', ['tsx', program], { env, encoding: 'utf8' });
+    const programs = fs.readdirSync(folder).map(file => fs.readFileSync(path.join(folder, file), 'utf8'));
+    return { programs, sum: Number(printed.trim().split('\n').at(-1)) };
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+test('XLA_DUMP_TO writes programs, XLA_WRITE_FOR writes them for another platform with the same result', () => {
+  const own = run({});
+  const cuda = run({ XLA_WRITE_FOR: 'cuda' });
+  expect(own.programs.join('\n')).toContain('stablehlo.');
+  expect(cuda.programs).not.toEqual(own.programs);
+  expect(cuda.programs.join('\n')).toContain('stablehlo.convolution');
+  expect(Number.isFinite(own.sum) && own.sum !== 0).toBe(true);
+  expect(Math.abs(cuda.sum / own.sum - 1)).toBeLessThan(1e-4);
+}, 120_000);
