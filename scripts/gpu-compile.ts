@@ -35,6 +35,9 @@ runtime_version { major: CUDA_MAJOR minor: 0 }
 device_description_str: "NVIDIA H100 80GB HBM3"
 `;
 
+/** Tuning measures kernels, for which there is no device. */
+const UNTUNED = { xla_gpu_autotune_level: 0 };
+
 interface Options {
   plugin?: string;
   models: string;
@@ -100,8 +103,7 @@ async function compile(topology: PjrtTopology, model: string, options: Options):
   };
   const start = performance.now();
   for (const text of texts) {
-    const flags = { xla_gpu_autotune_level: 0 };
-    const program = await topology.compile(text, { flags, partitions: options.devices });
+    const program = await topology.compile(text, { flags: UNTUNED, partitions: options.devices });
     const { temporary = 0, arguments: given = 0 } = program.memory() ?? {};
     const optimized = program.optimizedProgram();
     const entry = optimized.slice(optimized.lastIndexOf('\nENTRY'));
@@ -125,7 +127,7 @@ async function compileFolder(topology: PjrtTopology, folder: string): Promise<vo
   for (const file of files) {
     try {
       const text = fs.readFileSync(path.join(folder, file), 'utf8');
-      const program = await topology.compile(text, { flags: { xla_gpu_autotune_level: 0 } });
+      const program = await topology.compile(text, { flags: UNTUNED });
       program.destroy();
     } catch (error) {
       refused++;

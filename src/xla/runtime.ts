@@ -1,8 +1,6 @@
 /** Compiles and runs programs on one PJRT client; programs are kept by their text. */
-import { createHash } from 'node:crypto';
-import * as fs from 'node:fs';
-import * as path from 'node:path';
 import { DeviceArray } from './deviceArray';
+import { dump } from './dump';
 import { XlaError } from './errors';
 import { type ExecutableCache } from './executableCache';
 import {
@@ -39,9 +37,7 @@ export interface RuntimeStats {
 }
 
 export class Runtime {
-  /** Platform that programs are written for, as plugins name it: the client's, or `XLA_WRITE_FOR`. */
-  readonly usualPlatform: string;
-  /** The same, except while `jit` records for another. */
+  /** Platform that programs are written for, as plugins name it: `XLA_WRITE_FOR` or the client's, except while `jit` records for another. */
   platform: string;
   readonly stats: RuntimeStats = { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
   private readonly programs = new Map<string, Program>();
@@ -55,8 +51,7 @@ export class Runtime {
     /** Programs on disk; without it each process compiles its own. */
     private readonly disk?: ExecutableCache,
   ) {
-    this.usualPlatform = process.env.XLA_WRITE_FOR || client.platformName;
-    this.platform = this.usualPlatform;
+    this.platform = process.env.XLA_WRITE_FOR || client.platformName;
   }
 
   /** Text and parameters of the program that computes `roots`. */
@@ -165,13 +160,4 @@ export class Runtime {
       return wrap(error);
     }
   }
-}
-
-/** Writes a program into the folder `XLA_DUMP_TO`, if there is one, under a name made of its text. */
-function dump(text: string): void {
-  const folder = process.env.XLA_DUMP_TO;
-  if (!folder) return;
-  fs.mkdirSync(folder, { recursive: true });
-  const name = createHash('sha256').update(text).digest('hex').slice(0, 16);
-  fs.writeFileSync(path.join(folder, `${name}.mlir`), text);
 }

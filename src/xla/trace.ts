@@ -66,7 +66,8 @@ export function record<A extends unknown[], R>(
   });
   if (sharding) checkSharding(sharding, placeholders, runtime.client, name);
   backend.tracing = true;
-  runtime.platform = options.platform ?? runtime.usualPlatform;
+  const { platform } = runtime;
+  runtime.platform = options.platform ?? platform;
   const unwatch = watchVariables(v => created.set(v, retained(backend.getValue(v.dataId))));
   try {
     let traced: Traced | undefined;
@@ -106,7 +107,7 @@ export function record<A extends unknown[], R>(
     return finish(backend, { traced, assigned, updates, before, placeholders }, options);
   } finally {
     backend.tracing = false;
-    runtime.platform = runtime.usualPlatform;
+    runtime.platform = platform;
     unwatch();
     for (const value of before.values()) value.release();
   }

@@ -5,7 +5,7 @@ import { type BackendName } from '../../src/backends';
 const ROOT = join(__dirname, '..', '..');
 const TSX = join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs');
 
-/** Runs a TypeScript program of this folder in a process of its own; the last line that it prints is its answer, as JSON. */
+/** Runs a TypeScript program, named from this folder, in a process of its own; the last line that it prints is its answer, as JSON. */
 export function runProgram(
   file: string,
   args: string[],

@@ -1,17 +1,16 @@
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { runProgram } from '../backends/runProgram';
 
 /** A convolution that is written otherwise for CPUs, run with these settings; its programs and the sum of its result. */
 function run(settings: Record<string, string>): { programs: string[]; sum: number } {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dump-'));
   try {
-    const program = path.join(__dirname, 'dumpProgram.ts');
-    const env = { ...process.env, XLA_CACHE: 'off', XLA_DUMP_TO: folder, ...settings };
-    const printed = execFileSync('npx', ['tsx', program], { env, encoding: 'utf8' });
+    const env = { XLA_CACHE: 'off', XLA_DUMP_TO: folder, ...settings };
+    const sum = runProgram('../xla/dumpProgram.ts', [], env).answer as number;
     const programs = fs.readdirSync(folder).map(file => fs.readFileSync(path.join(folder, file), 'utf8'));
-    return { programs, sum: Number(printed.trim().split('\n').at(-1)) };
+    return { programs, sum };
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
