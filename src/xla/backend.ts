@@ -16,7 +16,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { DeviceArray, deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
-import { type DType, type Value, constant, dependencies, parameter } from './hlo';
+import { type DType, type Value, constant, dependencies, parameter, reshape } from './hlo';
 import { type PjrtBuffer } from './pjrt';
 import { type Runtime } from './runtime';
 
@@ -24,6 +24,8 @@ import { type Runtime } from './runtime';
 export const BACKEND = 'xla';
 
 type DataId = object;
+
+type TensorLike = Pick<TensorInfo, 'dataId' | 'shape'>;
 
 interface Entry {
   readonly dtype: DataType;
@@ -74,11 +76,29 @@ export class XlaBackend extends KernelBackend {
     return { dataId, shape: [...value.shape], dtype };
   }
 
-  /** The value behind a tensor. */
-  getValue(dataId: DataId): Value {
+  /** The value behind data; tensors of several shapes may share it. */
+  stored(dataId: DataId): Value {
     const value = this.data.get(dataId).value;
     if (!value) throw new XlaError('A tensor of strings has no value on the device.');
     return value;
+  }
+
+  /** The value of a tensor, in its shape. */
+  getValue({ dataId, shape }: TensorLike): Value {
+    return reshape(this.stored(dataId), shape);
+  }
+
+  /** As `getValue`; from now on the data are stored in this shape, so that reading them takes no program of its own. */
+  settle(tensor: TensorLike): Value {
+    const value = this.getValue(tensor);
+    if (value !== this.stored(tensor.dataId)) this.setValue(tensor.dataId, value);
+    return value;
+  }
+
+  /** A tensor of another shape that shares the data. */
+  view({ dataId, dtype }: TensorInfo, shape: readonly number[]): TensorInfo {
+    this.incRef(dataId);
+    return { dataId, shape: [...shape], dtype };
   }
 
   /** Lets a tensor stand for another value. */
@@ -183,7 +203,7 @@ export class XlaBackend extends KernelBackend {
 
   /** Resolves when the tensor has been computed. */
   async ready(dataId: DataId): Promise<void> {
-    const value = this.getValue(dataId);
+    const value = this.stored(dataId);
     value.retain();
     try {
       await this.materializeAsync([value]);

@@ -74,7 +74,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       );
     const { tensors, structure } = flatten(args);
     const kinds = tensors.map(t => {
-      const v = backend.getValue(t.dataId);
+      const v = backend.settle(t);
       return `${t.dtype}:${v.dtype}[${t.shape}]`;
     });
     const key = `${precisionPolicy()} ${kinds.join(' ')} ${JSON.stringify(structure)}`;

@@ -92,18 +92,18 @@ function onDevice<A extends unknown[], R>(
     i: Value,
   ): { values: Value[]; dtypes: DataType[]; results: ReturnType<typeof flatten>['structure'] } =>
     tidy(() => {
-      const slices = tensors.map(t => tensor(element(backend.getValue(t.dataId), i), t.dtype));
+      const slices = tensors.map(t => tensor(element(backend.getValue(t), i), t.dtype));
       const flat = flatten(fn(...(unflatten(structure, slices) as A)));
-      const values = flat.tensors.map(t => hold(backend.getValue(t.dataId)));
+      const values = flat.tensors.map(t => hold(backend.getValue(t)));
       return { values, dtypes: flat.tensors.map(t => t.dtype), results: flat.structure } as never;
     });
 
   // One call beforehand tells which variables change, and what the results are.
-  const before = new Map<Variable, Value>(variables().map(v => [v, hold(backend.getValue(v.dataId))]));
+  const before = new Map<Variable, Value>(variables().map(v => [v, hold(backend.settle(v))]));
   const zero = hlo.scalar(0, 's32');
   const sample = step(zero);
   const assigned = [...before.keys()].filter(
-    v => !v.isDisposed && backend.getValue(v.dataId) !== before.get(v),
+    v => !v.isDisposed && backend.stored(v.dataId) !== before.get(v),
   );
   restore(backend, assigned, before);
 
@@ -115,7 +115,7 @@ function onDevice<A extends unknown[], R>(
     ([i, ...state]) => {
       assigned.forEach((v, j) => assign(backend, v, state[j]));
       const { values } = step(i);
-      const next = assigned.map((v, j) => hold(hlo.convert(backend.getValue(v.dataId), carried[j].dtype)));
+      const next = assigned.map((v, j) => hold(hlo.convert(backend.getValue(v), carried[j].dtype)));
       const collected = values.map((x, j) => withElement(state[assigned.length + j], i, x));
       return [hlo.add(i, hlo.scalar(1, 's32')), ...next, ...collected];
     },

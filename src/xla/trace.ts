@@ -56,19 +56,19 @@ export function record<A extends unknown[], R>(
   const { name, sharding } = options;
   const { runtime } = backend;
   backend.flush();
-  const before = new Map(variables().map(v => [v, backend.getValue(v.dataId)] as const));
+  const before = new Map(variables().map(v => [v, backend.settle(v)] as const));
   for (const value of before.values()) value.retain();
   const created: NewVariables = new Map();
   const { tensors, structure } = flatten(args);
   const placeholders = tensors.map(t => {
-    const { dtype, shape } = backend.getValue(t.dataId);
+    const { dtype, shape } = backend.settle(t);
     return retained(parameter({ dtype, shape }, { free: () => undefined }));
   });
   if (sharding) checkSharding(sharding, placeholders, runtime.client, name);
   backend.tracing = true;
   const { platform } = runtime;
   runtime.platform = options.platform ?? platform;
-  const unwatch = watchVariables(v => created.set(v, retained(backend.getValue(v.dataId))));
+  const unwatch = watchVariables(v => created.set(v, retained(backend.settle(v))));
   try {
     let traced: Traced | undefined;
     tidy(() => {
@@ -81,14 +81,14 @@ export function record<A extends unknown[], R>(
       traced = {
         results: flat.structure,
         resultTypes: flat.tensors.map(t => ({ shape: t.shape, dtype: t.dtype })),
-        values: flat.tensors.map(t => retained(backend.getValue(t.dataId))),
+        values: flat.tensors.map(t => retained(backend.getValue(t))),
       };
     });
     if (!traced) throw new XlaError(`jit(${name}): the trace gave no result.`);
     const assigned = [...before.keys()].filter(
-      v => !v.isDisposed && backend.getValue(v.dataId) !== before.get(v),
+      v => !v.isDisposed && backend.stored(v.dataId) !== before.get(v),
     );
-    const updates = assigned.map(v => retained(backend.getValue(v.dataId)));
+    const updates = assigned.map(v => retained(backend.getValue(v)));
     restore(backend, assigned, before);
     backend.tracing = false;
     unwatch();
@@ -175,11 +175,11 @@ export function assign(backend: XlaBackend, variable: Variable, value: Value): v
 /** Runs a recorded function, whose programs are compiled, on the data of `tensors` and of the variables. */
 export function run(backend: XlaBackend, trace: Trace, tensors: readonly Tensor[]): unknown {
   const values = trace.origins.map(origin => {
-    if (typeof origin === 'number') return backend.getValue(tensors[origin].dataId);
+    if (typeof origin === 'number') return backend.settle(tensors[origin]);
     if ('dataId' in origin) {
       if (origin.isDisposed)
         throw new XlaError(`The variable ${origin.name}, which a jit function uses, was disposed.`);
-      return backend.getValue(origin.dataId);
+      return backend.settle(origin);
     }
     return origin;
   });

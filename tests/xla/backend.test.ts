@@ -1,6 +1,6 @@
 /** Lazy execution: what is computed when, what stays in memory, and what tfjs promises about tensors. */
 import * as tf from '@tensorflow/tfjs';
-import { debugNaNs, useXla, xlaStats } from '../../src/xla';
+import { debugNaNs, jit, scan, useXla, xlaStats } from '../../src/xla';
 
 beforeAll(() => useXla());
 
@@ -92,14 +92,43 @@ describe('memory', () => {
 
   test('clone and reshape share the data; the last one frees it', async () => {
     const before = xlaStats().arrays;
+    const { numDataBuffers } = tf.memory();
     const x = tf.tidy(() => tf.ones([10, 10]).add(1));
     await x.data();
-    const y = x.clone();
+    const y = tf.tidy(() => x.clone().reshape([4, 25]).expandDims(1));
+    expect(y.shape).toEqual([4, 1, 25]);
+    expect(tf.memory().numDataBuffers).toBe(numDataBuffers + 1);
     x.dispose();
     expect(xlaStats().arrays).toBe(before + 1);
     expect((await y.data())[99]).toBe(2);
     y.dispose();
     expect(xlaStats().arrays).toBe(before);
+  });
+
+  test('a variable takes a reshaped tensor, and jit and scan go on with it', async () => {
+    const v = tf.variable(tf.zeros([2, 3]));
+    const step = jit((x: tf.Tensor) => {
+      v.assign(v.add(x.sum()));
+      return v.sum(1).reshape([1, 2]);
+    });
+    const steps = scan((x: tf.Tensor) => {
+      v.assign(v.transpose().add(x).reshape([2, 3]));
+      return v.sum();
+    });
+    const flat = tf.tensor([1, 2, 3, 4, 5, 6]);
+    v.assign(flat.reshape([2, 3]));
+    expect([...(await step(tf.scalar(1)).data())]).toEqual([9, 18]);
+    expect([...(await v.data())]).toEqual([2, 3, 4, 5, 6, 7]);
+    expect([...(await flat.data())]).toEqual([1, 2, 3, 4, 5, 6]);
+    const view = v.reshape([6]);
+    expect((await steps(tf.tensor([1, 1])).data())[1]).toBe(27 + 12);
+    expect([...(await view.data())]).toEqual([2, 3, 4, 5, 6, 7]);
+    const again = view.reshape([3, 2]);
+    const whole = jit((x: tf.Tensor) => x.sum(0));
+    expect([...(await whole(again).data())]).toEqual([12, 15]);
+    expect([...(await whole(view.reshape([3, 2])).data())]).toEqual([12, 15]);
+    expect(whole.traces).toBe(1);
+    expect([...(await view.data())]).toEqual([2, 3, 4, 5, 6, 7]);
   });
 
   test('a typed array that is changed after it became a tensor does not change the tensor', async () => {

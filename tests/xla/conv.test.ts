@@ -33,13 +33,17 @@ const CASES: Record<string, Case> = {
 };
 
 /** Output and both gradients for fixed pseudo-random data. */
-async function run(backend: string, c: Case): Promise<Record<'y' | 'dx' | 'dw', Float32Array>> {
+async function run(
+  backend: string,
+  c: Case,
+  operation: typeof tf.conv2d,
+): Promise<Record<'y' | 'dx' | 'dw', Float32Array>> {
   await tf.setBackend(backend);
   const results = tf.tidy(() => {
     const x = tf.randomUniform(c.x, -1, 1, 'float32', 1) as tf.Tensor4D;
     const w = tf.randomUniform(c.filter, -1, 1, 'float32', 2) as tf.Tensor4D;
     const convolve = (a: tf.Tensor, b: tf.Tensor) =>
-      tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, c.stride, c.pad, 'NHWC', c.dilation ?? 1);
+      operation(a as tf.Tensor4D, b as tf.Tensor4D, c.stride, c.pad, 'NHWC', c.dilation ?? 1);
     const y = convolve(x, w);
     const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 3);
     // tfjs has no gradients of dilated convolutions.
@@ -54,15 +58,57 @@ async function run(backend: string, c: Case): Promise<Record<'y' | 'dx' | 'dw', 
 
 beforeAll(() => useXla({ kind: 'cpu' }));
 
-test.each(Object.keys(CASES))('%s', async name => {
-  const expected = await run('cpu', CASES[name]);
-  const actual = await run('xla', CASES[name]);
+async function expectAgreement(c: Case, operation = tf.conv2d): Promise<void> {
+  const expected = await run('cpu', c, operation);
+  const actual = await run('xla', c, operation);
   for (const part of ['y', 'dx', 'dw'] as const) {
     expect(actual[part].length).toBe(expected[part].length);
     const scale = Math.max(...expected[part].map(Math.abs));
     const worst = Math.max(...expected[part].map((v, i) => Math.abs(v - actual[part][i])));
     expect(worst / scale).toBeLessThan(2e-5);
   }
+}
+
+test.each(Object.keys(CASES))('%s', name => expectAgreement(CASES[name]));
+
+test.each<[string, Case]>([
+  ['3×3', { x: [3, 9, 8, 6], filter: [3, 3, 6, 1], stride: 1, pad: 'same' }],
+  ['stride 2', { x: [2, 9, 8, 5], filter: [3, 3, 5, 1], stride: 2, pad: 'same' }],
+  [
+    'a multiplier, valid, rows left over',
+    { x: [2, 10, 8, 3], filter: [3, 2, 3, 4], stride: 3, pad: 'valid' },
+  ],
+  [
+    '5×5, explicit padding',
+    {
+      x: [2, 7, 9, 4],
+      filter: [5, 5, 4, 1],
+      stride: 1,
+      pad: [
+        [0, 0],
+        [2, 1],
+        [0, 3],
+        [0, 0],
+      ],
+    },
+  ],
+  ['dilated, a multiplier', { x: [1, 9, 9, 3], filter: [3, 3, 3, 2], stride: 1, pad: 'same', dilation: 2 }],
+  ['more taps than are summed', { x: [1, 13, 12, 2], filter: [12, 11, 2, 1], stride: 1, pad: 'same' }],
+])('depthwise, %s', async (_, c) => {
+  await expectAgreement(c, tf.depthwiseConv2d);
+});
+
+test('a depthwise convolution is a sum over taps on CPU, and stays whole on a GPU', async () => {
+  await tf.setBackend('xla');
+  const [x, w] = [tf.zeros([2, 8, 8, 4]), tf.zeros([3, 3, 4, 1])] as [tf.Tensor4D, tf.Tensor4D];
+  const program = (platform: string) =>
+    jit((a: tf.Tensor4D, b: tf.Tensor4D) => tf.depthwiseConv2d(a, b, 1, 'same'), { platform }).stablehlo(
+      x,
+      w,
+    );
+  expect(program('cpu')).not.toContain('stablehlo.convolution');
+  expect(program('cuda')).toContain('stablehlo.convolution');
+  tf.dispose([x, w]);
 });
 
 test('a convolution by Winograd is matrix products, and one rounded to bfloat16 is none', async () => {

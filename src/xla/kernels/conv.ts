@@ -4,6 +4,7 @@ import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type ActivationAttrs, epilogue } from './activation';
 import { type Context, define } from './define';
+import { depthwise, depthwiseFilter, depthwiseInput, filterTapsFit, tapsFit } from './depthwise';
 import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
 import { factor, precisionPolicy, productPrecision } from './precision';
@@ -223,7 +224,7 @@ function flatten(w: Value): Value {
   return hlo.reshape(w, [h, width, 1, channels * multiplier]);
 }
 
-function depthwise(
+function grouped(
   x: readonly number[],
   filter: readonly number[],
   attrs: Conv2DAttrs,
@@ -233,25 +234,38 @@ function depthwise(
   return convolution2D(x, [h, w, 1, channels * multiplier], { ...attrs, groups: channels }, context);
 }
 
+/** Whether a depthwise convolution is computed tap by tap, where the taps are few. */
+const byTaps = (attrs: Conv2DAttrs, { platform }: Context): boolean =>
+  platform === 'cpu' && (attrs.dataFormat ?? 'NHWC') === 'NHWC' && precisionPolicy() !== 'mixed_bfloat16';
+
 for (const name of ['DepthwiseConv2dNative', 'FusedDepthwiseConv2D']) {
   define<Conv2DAttrs>(name, (inputs, attrs, context) => {
     const { x, filter } = inputs;
-    const y = forward(x, flatten(filter), depthwise(x.shape, filter.shape, attrs, context));
+    const c = grouped(x.shape, filter.shape, attrs, context);
+    const y =
+      byTaps(attrs, context) && tapsFit(c.axes)
+        ? depthwise(x, filter, c.axes)
+        : forward(x, flatten(filter), c);
     return epilogue(y, inputs, attrs, channelAxis(attrs));
   });
 }
 define<Conv2DAttrs & { inputShape: number[] }>(
   'DepthwiseConv2dNativeBackpropInput',
-  ({ dy, filter }, attrs, context) =>
-    inputGradient(dy, flatten(filter), depthwise(attrs.inputShape, filter.shape, attrs, context)),
+  ({ dy, filter }, attrs, context) => {
+    const c = grouped(attrs.inputShape, filter.shape, attrs, context);
+    return byTaps(attrs, context)
+      ? depthwiseInput(dy, filter, c.axes)
+      : inputGradient(dy, flatten(filter), c);
+  },
 );
 define<Conv2DAttrs & { filterShape: number[] }>(
   'DepthwiseConv2dNativeBackpropFilter',
-  ({ x, dy }, attrs, context) =>
-    hlo.reshape(
-      filterGradient(x, dy, depthwise(x.shape, attrs.filterShape, attrs, context)),
-      attrs.filterShape,
-    ),
+  ({ x, dy }, attrs, context) => {
+    const c = grouped(x.shape, attrs.filterShape, attrs, context);
+    if (byTaps(attrs, context) && filterTapsFit(c.axes, attrs.filterShape[3]))
+      return depthwiseFilter(x, dy, c.axes);
+    return hlo.reshape(filterGradient(x, dy, c), attrs.filterShape);
+  },
 );
 
 // ---------------------------------------------------------------- 3-D kernels

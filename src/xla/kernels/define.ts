@@ -55,7 +55,7 @@ export function define<A = NamedAttrMap>(
       for (const key of Object.keys(inputs)) {
         const info = inputs[key];
         if (!info) continue;
-        const value = xla.getValue(info.dataId);
+        const value = xla.getValue(info);
         values[key] = options.storage || value.dtype !== 'u8' ? value : convert(value, 's32');
         dtypes[key] = info.dtype;
       }

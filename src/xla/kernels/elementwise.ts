@@ -1,6 +1,6 @@
 /** Elementwise kernels. Semantics, NaN included, are those of tfjs's `cpu` back end. */
-import { type DataType, registerKernel } from '@tensorflow/tfjs-core';
-import { STORAGE, type XlaBackend } from '../backend';
+import { type DataType } from '@tensorflow/tfjs-core';
+import { STORAGE } from '../backend';
 import * as hlo from '../hlo';
 import { type Direction, type Value } from '../hlo';
 import { broadcast, like } from './broadcast';
@@ -217,14 +217,3 @@ define('Complex', ({ real, imag }) => hlo.complex(real, imag));
 define('Real', ({ input }) => (input.dtype === 'c64' ? hlo.real(input) : input));
 define('Imag', ({ input }) => (input.dtype === 'c64' ? hlo.imag(input) : like(input, 0)));
 define('ComplexAbs', ({ x }) => hlo.abs(x));
-
-/** Both tensors share the data. */
-registerKernel({
-  kernelName: 'Identity',
-  backendName: 'xla',
-  kernelFunc: ({ inputs, backend }) => {
-    const x = inputs.x!;
-    (backend as XlaBackend).incRef(x.dataId);
-    return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
-  },
-});

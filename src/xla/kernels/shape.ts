@@ -1,32 +1,52 @@
 /** Kernels that move data without computing: reshape, transpose, slice, pad, concatenate, tile and relatives. */
-import { type DataType, backend_util, registerKernel, slice_util, util } from '@tensorflow/tfjs-core';
+import {
+  type DataType,
+  type TensorInfo,
+  backend_util,
+  registerKernel,
+  slice_util,
+  util,
+} from '@tensorflow/tfjs-core';
 import { BACKEND, STORAGE, type XlaBackend } from '../backend';
 import * as hlo from '../hlo';
 import { type DType, type Value } from '../hlo';
 import { define, kernelNames, listOf } from './define';
 
 const MOVE = { storage: true };
-define<{ shape: number[] }>(
-  'Reshape',
-  ({ x }, { shape }) => hlo.reshape(x, util.inferFromImplicitShape(shape, x.size)),
-  MOVE,
-);
+
+/** A kernel whose result shares its input's data, in another shape. */
+function defineView<A>(name: string, newShape: (x: TensorInfo, attrs: A) => readonly number[]): void {
+  kernelNames.push(name);
+  registerKernel({
+    kernelName: name,
+    backendName: BACKEND,
+    kernelFunc: ({ inputs, attrs, backend }) => {
+      const x = (inputs.x ?? inputs.input)!;
+      return (backend as XlaBackend).view(x, newShape(x, attrs as A));
+    },
+  });
+}
+
+defineView('Identity', x => x.shape);
+
+defineView<{ shape: number[] }>('Reshape', (x, { shape }) => {
+  const size = util.sizeFromShape(x.shape);
+  const full = util.inferFromImplicitShape(shape, size);
+  util.assert(
+    util.sizeFromShape(full) === size,
+    () => `A tensor of shape [${x.shape}] has no shape [${full}].`,
+  );
+  return full;
+});
+
+defineView<{ dim: number }>('ExpandDims', ({ shape }, { dim }) => {
+  const rank = shape.length;
+  util.assert(dim >= -rank - 1 && dim <= rank, () => `Axis ${dim} must be in [${-rank - 1}, ${rank}]`);
+  const at = dim < 0 ? rank + dim + 1 : dim;
+  return [...shape.slice(0, at), 1, ...shape.slice(at)];
+});
 
 define('Boundary', ({ x }) => hlo.boundary(x), MOVE);
-
-define<{ dim: number }>(
-  'ExpandDims',
-  ({ input }, { dim }) => {
-    const shape = [...input.shape];
-    util.assert(
-      dim >= -input.rank - 1 && dim <= input.rank,
-      () => `Axis ${dim} must be in [${-input.rank - 1}, ${input.rank}]`,
-    );
-    shape.splice(dim < 0 ? input.rank + dim + 1 : dim, 0, 1);
-    return hlo.reshape(input, shape);
-  },
-  MOVE,
-);
 
 define<{ perm: number[] }>('Transpose', ({ x }, { perm }) => hlo.transpose(x, perm), MOVE);
 
