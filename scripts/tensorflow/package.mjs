@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, URL } from 'node:url';
 import { pins } from './pins.mjs';
-import { runProgram, say, SetupError } from '../setup/steps.mjs';
+import { unpackPinned } from '../setup/pinned.mjs';
+import { runProgram, say } from '../setup/steps.mjs';
 
 const RUNTIME = fileURLToPath(new URL('./runtime/', import.meta.url));
 
@@ -37,30 +37,7 @@ function installRuntime(folder) {
  */
 export function unpackTfjsNode(folder) {
   installRuntime(folder);
-  const { name, version, integrity } = pins.tfjsNode;
-  const home = join(folder, 'node_modules', ...name.split('/'));
-  const done = join(home, '.unpacked');
-  if (readText(done) === integrity) {
-    say('package', `${name} ${version} is there already`);
-    return home;
-  }
-  const packed = runProgram('npm', ['pack', `${name}@${version}`, '--json', '--pack-destination', folder], {
-    cwd: folder,
-    what: `fetching ${name}`,
-  });
-  const tarball = join(folder, JSON.parse(packed)[0].filename.replace('@', '').replace('/', '-'));
-  const hash = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`;
-  if (hash !== integrity) {
-    rmSync(tarball);
-    throw new SetupError(
-      `${name} ${version} from the registry is not what this project pins (its hash differs): nothing was installed`,
-    );
-  }
-  rmSync(home, { recursive: true, force: true });
-  mkdirSync(home, { recursive: true });
-  runProgram('tar', ['-xzf', tarball, '-C', home, '--strip-components=1'], { what: `unpacking ${name}` });
-  rmSync(tarball);
-  writeFileSync(done, integrity);
-  say('package', `unpacked ${name} ${version}, without its install script`);
+  const home = join(folder, 'node_modules', ...pins.tfjsNode.name.split('/'));
+  unpackPinned(pins.tfjsNode, home);
   return home;
 }

@@ -56,8 +56,8 @@ export const STORAGE: Partial<Record<DataType, DType>> = {
 
 export class XlaBackend extends KernelBackend {
   readonly data = new DataStorage<Entry>(this, engine());
-  /** Set while jit records a function: nothing may be read or run then. */
-  tracing = false;
+  /** While jit records a function: the values that have no data then, its arguments' and the variables'. */
+  unknown?: ReadonlySet<Value>;
   private readonly live = new Map<Value, number>();
   private recorded = 0;
   private rootScope: unknown;
@@ -177,8 +177,8 @@ export class XlaBackend extends KernelBackend {
   override readSync(dataId: DataId): BackendValues {
     const entry = this.data.get(dataId);
     if (entry.strings) return entry.strings;
-    this.refuseInTrace();
     const value = entry.value!;
+    this.refuseUnknown(value);
     this.materialize([value]);
     const array = value.source as DeviceArray;
     if (array.hostData) return fromStorage(array.hostData, entry.dtype, value.dtype).slice();
@@ -188,8 +188,8 @@ export class XlaBackend extends KernelBackend {
   override async read(dataId: DataId): Promise<BackendValues> {
     const entry = this.data.get(dataId);
     if (entry.strings) return entry.strings;
-    this.refuseInTrace();
     const value = entry.value!;
+    this.refuseUnknown(value);
     value.retain();
     try {
       await this.materializeAsync([value]);
@@ -214,11 +214,26 @@ export class XlaBackend extends KernelBackend {
     }
   }
 
-  private refuseInTrace(): void {
-    if (!this.tracing) return;
+  /** Whether jit records a function. */
+  get tracing(): boolean {
+    return this.unknown !== undefined;
+  }
+
+  /** Whether the value depends neither on arguments nor on variables of the function that jit records. */
+  isKnown(value: Value): boolean {
+    const seen = new Set<Value>([value]);
+    for (const v of seen) {
+      if (v.op === 'region_parameter' || this.unknown?.has(v)) return false;
+      for (const operand of dependencies(v)) seen.add(operand);
+    }
+    return true;
+  }
+
+  private refuseUnknown(value: Value): void {
+    if (!this.tracing || this.isKnown(value)) return;
     throw new XlaError(
-      'Tensor data was read inside jit(): while a function is recorded its tensors have no data. ' +
-        'Return the tensor and read it outside, or compute with tensor operations.',
+      'Tensor data was read inside jit(): while a function is recorded its arguments, the variables and what is computed from them ' +
+        'have no data. Return the tensor and read it outside, or compute with tensor operations.',
     );
   }
 

@@ -14,7 +14,7 @@ import * as hlo from './hlo';
 import { type Value } from './hlo';
 import { type Jit, type JitOptions, jit } from './jit';
 import { flatten, unflatten } from './structure';
-import { assign, restore, retained, variables } from './trace';
+import { assign, assignedOf, restore, retained, variables } from './trace';
 
 /**
  * K calls of `fn` as one call, like JAX's `lax.scan` with the variables as carry: every tensor among the arguments has
@@ -102,9 +102,7 @@ function onDevice<A extends unknown[], R>(
   const before = new Map<Variable, Value>(variables().map(v => [v, hold(backend.settle(v))]));
   const zero = hlo.scalar(0, 's32');
   const sample = step(zero);
-  const assigned = [...before.keys()].filter(
-    v => !v.isDisposed && backend.stored(v.dataId) !== before.get(v),
-  );
+  const assigned = assignedOf(backend, before);
   restore(backend, assigned, before);
 
   const carried = assigned.map(v => before.get(v)!);

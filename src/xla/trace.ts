@@ -65,7 +65,7 @@ export function record<A extends unknown[], R>(
     return retained(parameter({ dtype, shape }, { free: () => undefined }));
   });
   if (sharding) checkSharding(sharding, placeholders, runtime.client, name);
-  backend.tracing = true;
+  backend.unknown = new Set([...placeholders, ...before.values()]);
   const { platform } = runtime;
   runtime.platform = options.platform ?? platform;
   const unwatch = watchVariables(v => created.set(v, retained(backend.settle(v))));
@@ -85,32 +85,50 @@ export function record<A extends unknown[], R>(
       };
     });
     if (!traced) throw new XlaError(`jit(${name}): the trace gave no result.`);
-    const assigned = [...before.keys()].filter(
-      v => !v.isDisposed && backend.stored(v.dataId) !== before.get(v),
-    );
+    const assigned = assignedOf(backend, before);
     const updates = assigned.map(v => retained(backend.getValue(v)));
     restore(backend, assigned, before);
-    backend.tracing = false;
     unwatch();
     if (created.size > 0) {
-      // The function made variables (an optimizer's slots): give them their initial values and trace again.
-      const initial = [...created];
-      backend.materialize(initial.map(([, value]) => value).filter(v => v.op !== 'parameter'));
-      restore(
-        backend,
-        initial.map(([v]) => v).filter(v => !v.isDisposed),
-        created,
-      );
+      // The function made variables (an optimizer's slots): trace it again with them.
+      initialize(backend, created, name);
+      backend.unknown = undefined;
       [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
       return record(backend, fn, args, options);
     }
+    backend.unknown = undefined;
     return finish(backend, { traced, assigned, updates, before, placeholders }, options);
+  } catch (error) {
+    restore(backend, assignedOf(backend, before), before);
+    for (const variable of created.keys()) variable.dispose();
+    throw error;
   } finally {
-    backend.tracing = false;
+    backend.unknown = undefined;
     runtime.platform = platform;
     unwatch();
     for (const value of before.values()) value.release();
   }
+}
+
+/** The variables that no longer stand for the values that they had. */
+export function assignedOf(backend: XlaBackend, before: ReadonlyMap<Variable, Value>): Variable[] {
+  return [...before.keys()].filter(v => !v.isDisposed && backend.stored(v.dataId) !== before.get(v));
+}
+
+/** Computes the initial values of variables that a trace made. */
+function initialize(backend: XlaBackend, created: NewVariables, name: string): void {
+  for (const [variable, value] of created) {
+    if (backend.isKnown(value)) continue;
+    throw new XlaError(
+      `jit(${name}): the variable ${variable.name} gets its first value from an argument or another variable. Make it outside.`,
+    );
+  }
+  backend.materialize([...created.values()].filter(v => v.op !== 'parameter'));
+  restore(
+    backend,
+    [...created.keys()].filter(v => !v.isDisposed),
+    created,
+  );
 }
 
 /** What a trace returned. */

@@ -89,6 +89,48 @@ describe('jit', () => {
     expect(tf.scalar(1).add(1).dataSync()[0]).toBe(2);
   });
 
+  test('a variable, and what a loop carries, cannot be read inside either', () => {
+    const v = tf.variable(tf.scalar(2));
+    expect(() => jit(() => tf.scalar(v.add(1).dataSync()[0]))()).toThrow(
+      /Tensor data was read inside jit\(\)/,
+    );
+    const carried = scan((x: tf.Tensor) => {
+      v.assign(v.add(x));
+      return tf.scalar(v.dataSync()[0]);
+    });
+    expect(() => carried(tf.ones([3]))).toThrow(/Tensor data was read inside jit\(\)/);
+    expect(v.dataSync()[0]).toBe(2);
+    v.dispose();
+  });
+
+  test('after an error inside, variables are what they were', () => {
+    const v = tf.variable(tf.scalar(2));
+    const before = tf.memory().numTensors;
+    const failing = jit((x: tf.Tensor) => {
+      v.assign(v.add(x));
+      tf.variable(tf.zeros([3]), true, 'half made');
+      throw new Error('in the middle');
+    });
+    expect(() => failing(tf.tensor(1))).toThrow('in the middle');
+    expect(v.dataSync()[0]).toBe(2);
+    expect(Object.keys(tf.engine().registeredVariables)).not.toContain('half made');
+    expect(tf.memory().numTensors).toBe(before + 1); // the argument
+    const fromArgument = jit((x: tf.Tensor) => tf.variable(x.add(1), true, 'of an argument').mul(2));
+    expect(() => fromArgument(tf.tensor(1))).toThrow(
+      /the variable of an argument gets its first value from an argument/,
+    );
+    v.dispose();
+  });
+
+  test('what depends on neither arguments nor variables can be read inside: it is a number of the program', async () => {
+    const shape = tf.tensor1d([3, 2], 'int32').mul(1);
+    const fold = jit((x: tf.Tensor) => x.reshape([...shape.reverse().dataSync()]).sum(0));
+    const x = tf.range(0, 6);
+    expect(await fold(x).data()).toEqual(Float32Array.of(3, 5, 7));
+    expect(await fold(x).data()).toEqual(Float32Array.of(3, 5, 7));
+    expect(fold.traces).toBe(1);
+  });
+
   test('a kernel whose result’s shape depends on the data is refused by name', () => {
     expect(() => jit((x: tf.Tensor1D) => tf.unique(x).values)(tf.tensor1d([1, 1]))).toThrow(
       /Unique cannot be part of a jit function/,
