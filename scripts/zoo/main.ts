@@ -25,7 +25,7 @@ interface Result {
   readonly difference: number;
   /** Median milliseconds of a run, reading its outputs included. */
   readonly ms: Partial<Record<Way, number>>;
-  /** Seconds of the first run, with compilation. */
+  /** Seconds of the first run, with compilation or what the disk cache spares of it. */
   readonly firstSeconds: Partial<Record<Way, number>>;
 }
 

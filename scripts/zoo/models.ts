@@ -47,24 +47,16 @@ function humanModels(): ZooModel[] {
   );
 }
 
-/** NSFWJS's graph models, stored as scripts: MobileNet v2. */
-function nsfwModels(): ZooModel[] {
-  return ['mobilenet_v2', 'mobilenet_v2_mid', 'inception_v3'].map(name => {
-    const folder = path.join(FOLDER, 'nsfwjs', 'dist', 'models', name);
-    const read = <T>(file: string): T => {
-      // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const module = require(path.join(folder, file)) as T | { default: T };
-      return typeof module === 'object' && module !== null && 'default' in module ? module.default : module;
-    };
-    return graphModel(`nsfwjs ${name}`, () => ({
-      json: read<ModelJson>('model.min.js'),
-      files: fs
-        .readdirSync(folder)
-        .filter(file => file.startsWith('group1'))
-        .sort()
-        .map(file => Buffer.from(read<string>(file), 'base64')),
-    }));
-  });
+/** NSFWJS's graph model, stored as scripts: MobileNet v2. */
+function nsfwModel(): ZooModel {
+  const folder = path.join(FOLDER, 'nsfwjs', 'dist', 'models', 'mobilenet_v2_mid');
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const read = (file: string): unknown => require(path.join(folder, file));
+  const shards = fs.readdirSync(folder).filter(file => file.startsWith('group1'));
+  return graphModel('nsfwjs mobilenet_v2_mid', () => ({
+    json: read('model.min.js') as ModelJson,
+    files: shards.sort().map(file => Buffer.from(read(file) as string, 'base64')),
+  }));
 }
 
-export const zooModels = (): ZooModel[] => [...humanModels(), ...nsfwModels()];
+export const zooModels = (): ZooModel[] => [...humanModels(), nsfwModel()];

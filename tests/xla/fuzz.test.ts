@@ -130,6 +130,18 @@ const STEPS: Record<string, Step> = {
     const filter = tf.linspace(-1, 1, 9 * x.shape[2]! * 2).reshape([3, 3, x.shape[2]!, 2]) as tf.Tensor4D;
     return tf.conv2d(x as tf.Tensor3D, filter, 1 + draw.whole(2), 'same');
   },
+  depthwiseConv2d: (xs, draw) => {
+    const x = draw.pick(xs);
+    if (x.rank !== 3) return undefined;
+    const multiplier = 1 + draw.whole(2);
+    const filter = tf.linspace(-1, 1, 9 * x.shape[2]! * multiplier);
+    const shaped = filter.reshape([3, 3, x.shape[2]!, multiplier]) as tf.Tensor4D;
+    return tf.depthwiseConv2d(x as tf.Tensor3D, shaped, 1 + draw.whole(2), 'same');
+  },
+  expandDims: (xs, draw) => {
+    const x = draw.pick(xs);
+    return x.rank < 4 ? tf.expandDims(x, draw.whole(x.rank + 1)) : tf.squeeze(x);
+  },
 };
 
 /** A graph over the inputs: what it returns depends on the seed alone. */
