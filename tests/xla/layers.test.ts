@@ -1,7 +1,7 @@
 /** tf.layers models as any user of TensorFlow.js writes them: fit, evaluate, predict, save and load, on xla. */
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-cpu';
-import { seedTensor, statelessNormal, useXla } from '../../src/xla';
+import { jit, seedTensor, statelessNormal, useXla, xlaStats } from '../../src/xla';
 
 beforeAll(() => useXla());
 
@@ -54,6 +54,44 @@ test('fit learns, evaluate and predict agree with it', async () => {
   const [, accuracy] = (model.evaluate(xs, ys, { batchSize: 64 }) as tf.Scalar[]).map(t => t.dataSync()[0]);
   const right = (model.predict(xs) as tf.Tensor).greater(0.5).cast('float32').equal(ys).mean().dataSync()[0];
   expect(accuracy).toBeCloseTo(right, 5);
+});
+
+test('an LSTM, whose initializer is a QR decomposition, learns on xla as on cpu', async () => {
+  const train = async (): Promise<number[]> => {
+    const model = tf.sequential();
+    const orthogonal = tf.initializers.orthogonal({ gain: 1, seed: 8 });
+    model.add(tf.layers.lstm({ units: 24, inputShape: [10, 3], kernelInitializer: initializer(7), recurrentInitializer: orthogonal })); // prettier-ignore
+    model.add(tf.layers.dense({ units: 1, kernelInitializer: initializer(9) }));
+    model.compile({ optimizer: tf.train.adam(0.01), loss: 'meanSquaredError' });
+    const xs = tf
+      .linspace(-3, 3, 16 * 10 * 3)
+      .sin()
+      .reshape([16, 10, 3]);
+    const { history } = await model.fit(xs, xs.mean([1, 2]).expandDims(1), { epochs: 4, batchSize: 8, shuffle: false, verbose: 0 }); // prettier-ignore
+    return history.loss as number[];
+  };
+  const actual = await train();
+  await tf.setBackend('cpu');
+  const expected = await train();
+  await tf.setBackend('xla');
+  actual.forEach((loss, i) => expect(loss).toBeCloseTo(expected[i], 4));
+});
+
+test('decompositions run on the host, except where they are recorded', async () => {
+  const x = tf.randomNormal([6, 4], 0, 1, 'float32', 3) as tf.Tensor2D;
+  const before = { ...xlaStats() };
+  const [q, r] = tf.linalg.qr(x);
+  expect(tf.getBackend()).toBe('xla');
+  expect(q.dataSync()).toHaveLength(24);
+  expect(xlaStats().compiled).toBe(before.compiled);
+  const near = async (a: tf.Tensor, b: tf.Tensor) =>
+    expect(await a.sub(b).abs().max().array()).toBeLessThan(1e-5);
+  await near(q.matMul(r), x);
+  await near(q.matMul(q, true), tf.eye(4));
+  const compiled = jit((y: tf.Tensor2D) => tf.linalg.qr(y)[1].square().sum());
+  await near(compiled(x), x.square().sum());
+  const rows = tf.linalg.gramSchmidt(x.transpose() as tf.Tensor2D) as tf.Tensor2D;
+  await near(rows.matMul(q).abs(), tf.eye(4));
 });
 
 test('the same training on xla and on cpu gives the same losses', async () => {

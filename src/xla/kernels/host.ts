@@ -20,7 +20,15 @@ import { XlaError } from '../errors';
 /** Names of the kernels that run on the host. */
 export const hostKernelNames: string[] = [];
 
-const HOST = 'cpu';
+export const HOST = 'cpu';
+
+/** TensorFlow.js's back end on the host. */
+export function hostBackend(): MathBackendCPU {
+  const cpu = engine().findBackend(HOST) as MathBackendCPU;
+  // Its advice to install a faster back end does not apply here.
+  (cpu as unknown as { firstUse: boolean }).firstUse = false;
+  return cpu;
+}
 
 /** Copies a tensor to the host's back end. */
 function toHost(x: TensorInfo, xla: XlaBackend, cpu: MathBackendCPU): TensorInfo {
@@ -49,9 +57,7 @@ export function runOnHost(
   }
   const config = getKernel(kernel, HOST);
   if (!config) throw new XlaError(`Kernel '${kernel}' not registered for backend '${BACKEND}'.`);
-  const cpu = engine().findBackend(HOST) as MathBackendCPU;
-  // Its advice to install a faster back end does not apply here.
-  (cpu as unknown as { firstUse: boolean }).firstUse = false;
+  const cpu = hostBackend();
   const moved = new Map<TensorInfo, TensorInfo>();
   const copy = (x: TensorInfo): TensorInfo => {
     // Some kernels expect a tensor's `rank` too.

@@ -15,6 +15,7 @@ import './dilation';
 import './warp';
 import './counting';
 import './signal';
+import './linalg';
 import { registerHostKernels } from './host';
 
 /** Kernels that run on the host's back end: registered last, for what has no program of its own. */
