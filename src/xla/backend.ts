@@ -38,8 +38,8 @@ interface Entry {
 
 /** Kernels recorded, at least, before a new outermost scope starts what has been recorded so far. */
 const FLUSH_AT_SCOPE = 100;
-/** Kernels recorded before everything is started in any case. */
-const FLUSH_ALWAYS = 2000;
+/** Kernels recorded before everything is started in any case: compile time grows faster than a program. */
+const FLUSH_ALWAYS = 600;
 /** Host arrays up to this many bytes are kept on the host until a program needs them. */
 const SMALL = 1 << 16;
 
