@@ -235,17 +235,17 @@ function grouped(
 }
 
 /** Whether a depthwise convolution is computed tap by tap, where the taps are few. */
-const byTaps = (attrs: Conv2DAttrs, { platform }: Context): boolean =>
-  platform === 'cpu' && (attrs.dataFormat ?? 'NHWC') === 'NHWC' && precisionPolicy() !== 'mixed_bfloat16';
+const byTaps = ({ axes }: Convolution, attrs: Conv2DAttrs, { platform }: Context): boolean =>
+  platform === 'cpu' &&
+  tapsFit(axes) &&
+  (attrs.dataFormat ?? 'NHWC') === 'NHWC' &&
+  precisionPolicy() !== 'mixed_bfloat16';
 
 for (const name of ['DepthwiseConv2dNative', 'FusedDepthwiseConv2D']) {
   define<Conv2DAttrs>(name, (inputs, attrs, context) => {
     const { x, filter } = inputs;
     const c = grouped(x.shape, filter.shape, attrs, context);
-    const y =
-      byTaps(attrs, context) && tapsFit(c.axes)
-        ? depthwise(x, filter, c.axes)
-        : forward(x, flatten(filter), c);
+    const y = byTaps(c, attrs, context) ? depthwise(x, filter, c.axes) : forward(x, flatten(filter), c);
     return epilogue(y, inputs, attrs, channelAxis(attrs));
   });
 }
@@ -253,7 +253,7 @@ define<Conv2DAttrs & { inputShape: number[] }>(
   'DepthwiseConv2dNativeBackpropInput',
   ({ dy, filter }, attrs, context) => {
     const c = grouped(attrs.inputShape, filter.shape, attrs, context);
-    return byTaps(attrs, context)
+    return byTaps(c, attrs, context)
       ? depthwiseInput(dy, filter, c.axes)
       : inputGradient(dy, flatten(filter), c);
   },
@@ -262,7 +262,7 @@ define<Conv2DAttrs & { filterShape: number[] }>(
   'DepthwiseConv2dNativeBackpropFilter',
   ({ x, dy }, attrs, context) => {
     const c = grouped(x.shape, attrs.filterShape, attrs, context);
-    if (byTaps(attrs, context) && filterTapsFit(c.axes, attrs.filterShape[3]))
+    if (byTaps(c, attrs, context) && filterTapsFit(c.axes, attrs.filterShape[3]))
       return depthwiseFilter(x, dy, c.axes);
     return hlo.reshape(filterGradient(x, dy, c), attrs.filterShape);
   },
