@@ -94,13 +94,17 @@ export function record<A extends unknown[], R>(
       initialize(backend, created, name);
       backend.unknown = undefined;
       [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
+      created.clear();
       return record(backend, fn, args, options);
     }
     backend.unknown = undefined;
     return finish(backend, { traced, assigned, updates, before, placeholders }, options);
   } catch (error) {
     restore(backend, assignedOf(backend, before), before);
-    for (const variable of created.keys()) variable.dispose();
+    for (const [variable, value] of created) {
+      variable.dispose();
+      value.release();
+    }
     throw error;
   } finally {
     backend.unknown = undefined;

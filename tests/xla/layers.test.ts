@@ -46,6 +46,15 @@ function convolutional(): tf.Sequential {
   return model;
 }
 
+/** What a training gives on xla and on cpu. */
+async function onBoth<T>(train: () => Promise<T>): Promise<{ onXla: T; onCpu: T }> {
+  const onXla = await train();
+  await tf.setBackend('cpu');
+  const onCpu = await train();
+  await tf.setBackend('xla');
+  return { onXla, onCpu };
+}
+
 test('fit learns, evaluate and predict agree with it', async () => {
   const { xs, ys } = rings(256);
   const model = perceptron();
@@ -70,11 +79,8 @@ test('an LSTM, whose initializer is a QR decomposition, learns on xla as on cpu'
     const { history } = await model.fit(xs, xs.mean([1, 2]).expandDims(1), { epochs: 4, batchSize: 8, shuffle: false, verbose: 0 }); // prettier-ignore
     return history.loss as number[];
   };
-  const actual = await train();
-  await tf.setBackend('cpu');
-  const expected = await train();
-  await tf.setBackend('xla');
-  actual.forEach((loss, i) => expect(loss).toBeCloseTo(expected[i], 4));
+  const { onXla, onCpu } = await onBoth(train);
+  onXla.forEach((loss, i) => expect(loss).toBeCloseTo(onCpu[i], 4));
 });
 
 test('decompositions run on the host, except where they are recorded', async () => {
@@ -102,10 +108,7 @@ test('the same training on xla and on cpu gives the same losses', async () => {
     const { history } = await model.fit(xs, ys, { epochs: 4, batchSize: 16, shuffle: false, verbose: 0 });
     return history.loss as number[];
   };
-  const onXla = await train();
-  await tf.setBackend('cpu');
-  const onCpu = await train();
-  await tf.setBackend('xla');
+  const { onXla, onCpu } = await onBoth(train);
   onXla.forEach((loss, i) => expect(loss).toBeCloseTo(onCpu[i], 3));
   expect(onXla.at(-1)).toBeLessThan(onXla[0]);
 });

@@ -7,7 +7,8 @@
  */
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
-import { type Axis, forwardPadding, inputGradientPadding } from './geometry';
+import { type Axis, inputGradientPadding } from './geometry';
+import { frame, placesOf, taps, tapsOfFramed } from './taps';
 
 type Axes = readonly Axis[];
 
@@ -20,45 +21,6 @@ export const tapsFit = (axes: Axes): boolean => tapCount(axes) <= 121;
 export const filterTapsFit = (axes: Axes, multiplier: number): boolean =>
   tapCount(axes) <= 9 || multiplier > 1;
 
-/** Every tap of the kernel with what `term` makes of it. */
-function overTaps([rows, columns]: Axes, term: (tap: readonly [number, number]) => Value): Value[] {
-  return Array.from({ length: rows.kernel * columns.kernel }, (_, k) =>
-    term([Math.floor(k / columns.kernel), k % columns.kernel]),
-  );
-}
-
-/** An image with padding, and with `strides` − 1 zeros between its elements. */
-function padded(x: Value, padding: readonly [number, number][], strides: readonly number[]): Value {
-  const spatial = (f: (axis: number) => number): number[] =>
-    x.shape.map((_, i) => (i === 1 || i === 2 ? f(i - 1) : 0));
-  const [low, high] = [0, 1].map(end => spatial(axis => padding[axis][end]));
-  return hlo.pad(
-    x,
-    hlo.scalar(0, x.dtype),
-    low,
-    high,
-    spatial(axis => strides[axis] - 1),
-  );
-}
-
-/** `sides` elements of an image from `start` on, `strides` apart. */
-function window(
-  x: Value,
-  start: readonly number[],
-  sides: readonly number[],
-  strides: readonly number[],
-): Value {
-  const [n, , , ...channels] = x.shape;
-  const zeros = channels.map(() => 0);
-  const limit = start.map((s, i) => s + (sides[i] - 1) * strides[i] + 1);
-  return hlo.slice(
-    x,
-    [0, ...start, ...zeros],
-    [n, ...limit, ...channels],
-    [1, ...strides, ...channels.map(() => 1)],
-  );
-}
-
 /** Adds a last axis for the multiplier, where there is one. */
 function multiplied(x: Value, multiplier: number): Value {
   if (multiplier === 1) return x;
@@ -69,20 +31,17 @@ function multiplied(x: Value, multiplier: number): Value {
   );
 }
 
-/** One tap's weights, for each element of an image of the given shape [n, h, w, channels] or [n, h, w, channels, multiplier]. */
-function weights(w: Value, [i, j]: readonly [number, number], shape: readonly number[]): Value {
-  const channels = shape.slice(3);
+/** x [n, h, w, channels] or [n, h, w, channels, multiplier] times one tap's weights. */
+function weighted(x: Value, w: Value, [i, j]: readonly [number, number]): Value {
+  const channels = x.shape.slice(3);
   const one = hlo.slice(w, [i, j, 0, 0], [i + 1, j + 1, w.shape[2], w.shape[3]]);
-  return hlo.broadcastInDim(
-    hlo.reshape(one, channels),
-    shape,
-    channels.map((_, k) => 3 + k),
-  );
+  const axes = channels.map((_, k) => 3 + k);
+  return hlo.mul(x, hlo.broadcastInDim(hlo.reshape(one, channels), x.shape, axes));
 }
 
 const total = (terms: readonly Value[]): Value => terms.reduce((a, b) => hlo.add(a, b));
 
-/** The gradient [n, h, w, channels·multiplier] with an axis for the multiplier, where there is one. */
+/** [n, h, w, channels·multiplier] with an axis for the multiplier, where there is one. */
 function unfolded(dy: Value, channels: number): Value {
   const multiplier = dy.shape[3] / channels;
   return multiplier === 1 ? dy : hlo.reshape(dy, [...dy.shape.slice(0, 3), channels, multiplier]);
@@ -90,30 +49,22 @@ function unfolded(dy: Value, channels: number): Value {
 
 /** y = x * w. */
 export function depthwise(x: Value, w: Value, axes: Axes): Value {
-  const multiplier = w.shape[3];
-  const image = padded(x, axes.map(forwardPadding), [1, 1]);
-  const [sides, strides] = [axes.map(a => a.output), axes.map(a => a.stride)];
-  const terms = overTaps(axes, tap => {
-    const start = tap.map((t, i) => t * axes[i].dilation);
-    const met = multiplied(window(image, start, sides, strides), multiplier);
-    return hlo.mul(met, weights(w, tap, met.shape));
-  });
-  return hlo.reshape(total(terms), [x.shape[0], ...sides, w.shape[2] * multiplier]);
+  const places = placesOf(axes);
+  const terms = taps(x, axes, 0).map((met, k) => weighted(multiplied(met, w.shape[3]), w, places[k]));
+  return hlo.reshape(total(terms), [x.shape[0], ...axes.map(a => a.output), w.shape[2] * w.shape[3]]);
 }
 
-/** dL/dx of dL/dy: the same sum over the dilated gradient, from the last tap to the first. */
+/** dL/dx of dL/dy: the same sum over the gradient, spread by the strides, from the last tap to the first. */
 export function depthwiseInput(dy: Value, w: Value, axes: Axes): Value {
-  const image = padded(
-    unfolded(dy, w.shape[2]),
-    axes.map(inputGradientPadding),
-    axes.map(a => a.stride),
-  );
-  const sides = axes.map(a => a.input);
-  const terms = overTaps(axes, tap => {
-    const start = tap.map((t, i) => (axes[i].kernel - 1 - t) * axes[i].dilation);
-    const met = window(image, start, sides, [1, 1]);
-    return hlo.mul(met, weights(w, tap, met.shape));
-  });
+  const none = [0, 0, 0, 0];
+  const between = [0, ...axes.map(a => a.stride - 1), 0];
+  const spread = hlo.pad(dy, hlo.scalar(0, dy.dtype), none, none, between);
+  const back = axes.map((a, i) => ({
+    ...{ input: spread.shape[i + 1], output: a.input, kernel: a.kernel, stride: 1, dilation: a.dilation },
+    low: inputGradientPadding(a)[0],
+  }));
+  const lastFirst = placesOf(axes).reverse();
+  const terms = taps(spread, back, 0).map((met, k) => weighted(unfolded(met, w.shape[2]), w, lastFirst[k]));
   const dx = total(terms);
   return dx.rank === 5 ? hlo.sum(dx, [4]) : dx;
 }
@@ -122,12 +73,14 @@ export function depthwiseInput(dy: Value, w: Value, axes: Axes): Value {
 export function depthwiseFilter(x: Value, dy: Value, axes: Axes): Value {
   const gradient = unfolded(dy, x.shape[3]);
   const multiplier = gradient.shape[4] ?? 1;
-  const image = hlo.barrier(padded(x, axes.map(forwardPadding), [1, 1])); // written once: it compiles sooner
-  const [sides, strides] = [axes.map(a => a.output), axes.map(a => a.stride)];
-  const sums = overTaps(axes, tap => {
-    const start = tap.map((t, i) => t * axes[i].dilation);
-    const met = multiplied(window(image, start, sides, strides), multiplier);
-    return hlo.reshape(hlo.sum(hlo.mul(met, gradient), [0, 1, 2]), [1, 1, x.shape[3], multiplier]);
-  });
+  const image = hlo.barrier(frame(x, axes, 0)); // written once: it compiles sooner
+  const sums = tapsOfFramed(image, axes).map(met =>
+    hlo.reshape(hlo.sum(hlo.mul(multiplied(met, multiplier), gradient), [0, 1, 2]), [
+      1,
+      1,
+      x.shape[3],
+      multiplier,
+    ]),
+  );
   return hlo.reshape(hlo.concatenate(sums, 0), [axes[0].kernel, axes[1].kernel, x.shape[3], multiplier]);
 }

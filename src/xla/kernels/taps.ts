@@ -7,7 +7,7 @@ import { type Axis, forwardPadding } from './geometry';
 export const outsideOf = (x: Value): number => (hlo.isFloat(x.dtype) ? -Infinity : -(2 ** 30));
 
 /** The image x [n, h, w, c] with the frame of padding that its windows reach into. */
-function frame(x: Value, axes: readonly Axis[], outside: number): Value {
+export function frame(x: Value, axes: readonly Axis[], outside: number): Value {
   const padding = axes.map(forwardPadding);
   const [low, high] = [0, 1].map(side => [0, ...padding.map(each => each[side]), 0]);
   return hlo.pad(x, hlo.scalar(outside, x.dtype), low, high, [0, 0, 0, 0]);
@@ -21,9 +21,12 @@ export const placesOf = ([rows, columns]: readonly Axis[]): [number, number][] =
   ]);
 
 /** For each place of the window what the windows have there, [n, rows, columns, c]; `outside` where that is padding. */
-export function taps(x: Value, axes: readonly Axis[], outside: number): Value[] {
-  const framed = frame(x, axes, outside);
-  const [n, , , c] = x.shape;
+export const taps = (x: Value, axes: readonly Axis[], outside: number): Value[] =>
+  tapsOfFramed(frame(x, axes, outside), axes);
+
+/** As `taps`, of an image with its frame. */
+export function tapsOfFramed(framed: Value, axes: readonly Axis[]): Value[] {
+  const [n, , , c] = framed.shape;
   return placesOf(axes).map(place => {
     const first = axes.map((a, i) => place[i] * a.dilation);
     const last = axes.map((a, i) => first[i] + (a.output - 1) * a.stride + 1);
