@@ -65,14 +65,21 @@ describe.each([2, 4])('tiles of %d', m => {
   });
 });
 
-test('used where it takes less work: 3×3, stride 1, 32 channels or more, not on a few small images', () => {
+test('used where it takes less work: 3×3, stride 1, many channels, not on a few images of one tile', () => {
   const tile = (batch: number, side: number, inputs: number, outputs = inputs, change: Partial<Axis> = {}) =>
-    winogradTile(batch, [axis(side), axis(side)].map(a => ({ ...a, ...change })), inputs, outputs); // prettier-ignore
-  expect([64, 32, 16].map(channels => tile(128, 16, channels))).toEqual([4, 4, undefined]);
-  expect([128, 64, 32, 2].map(batch => tile(batch, 2, 512))).toEqual([2, 2, undefined, undefined]);
-  expect(tile(128, 32, 3, 64)).toBeUndefined();
-  expect(tile(0, 32, 64)).toBeUndefined();
-  expect(tile(128, 32, 64, 64, { stride: 2 })).toBeUndefined();
-  expect(tile(128, 32, 64, 64, { dilation: 2 })).toBeUndefined();
-  expect(tile(128, 32, 64, 64, { kernel: 1 })).toBeUndefined();
+    (['convolution', 'smallImage', 'products'] as const).map(
+      rival =>
+      winogradTile(batch, [axis(side), axis(side)].map(a => ({ ...a, ...change })), [inputs, outputs], rival), // prettier-ignore
+    );
+  const none = [undefined, undefined, undefined];
+  expect(tile(128, 16, 128)).toEqual([4, 4, 4]);
+  expect(tile(128, 16, 64)).toEqual([4, 4, undefined]);
+  expect(tile(128, 16, 32)).toEqual([undefined, 4, undefined]);
+  expect(tile(32, 2, 512)).toEqual([undefined, 2, undefined]);
+  expect(tile(128, 32, 3, 64)).toEqual(none);
+  expect(tile(1, 2, 512)).toEqual(none);
+  expect(tile(0, 32, 64)).toEqual(none);
+  expect(tile(128, 32, 64, 64, { stride: 2 })).toEqual(none);
+  expect(tile(128, 32, 64, 64, { dilation: 2 })).toEqual(none);
+  expect(tile(128, 32, 64, 64, { kernel: 1 })).toEqual(none);
 });

@@ -8,8 +8,7 @@ import { depthwise, depthwiseFilter, depthwiseInput, filterTapsFit, tapsFit } fr
 import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
 import { factor, precisionPolicy, productPrecision } from './precision';
-import { hasAvx512 } from '../pjrt/hardware';
-import { winograd, winogradFilter, winogradTile } from './winograd';
+import { type Rival, winograd, winogradFilter, winogradTile } from './winograd';
 
 /** Axis letters of activations (`lhs`) and kernels (`rhs`), see `hlo.convolution`. */
 interface Layout {
@@ -28,8 +27,10 @@ export interface Convolution {
   readonly padFirst?: boolean;
   /** The filter gradient is computed by matrix products. */
   readonly products?: boolean;
-  /** Side of Winograd's tiles, by which all three are computed. */
+  /** Side of Winograd's tiles, by which the output and the input's gradient are computed. */
   readonly winograd?: number;
+  /** The same for the filter's gradient. */
+  readonly winogradFilter?: number;
 }
 
 /**
@@ -124,7 +125,8 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 /** dL/dw: the input convolved with the gradient, batch and channels swapped. */
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
-  if (c.winograd) return hlo.convert(winogradFilter(c.winograd, factor(x), factor(dy), c.axes), 'f32');
+  if (c.winogradFilter)
+    return hlo.convert(winogradFilter(c.winogradFilter, factor(x), factor(dy), c.axes), 'f32');
   if (c.products) return hlo.convert(filterProducts(factor(x), factor(dy), c.axes), 'f32');
   const gradient = hlo.convolution(factor(x), factor(dy), {
     layout: {
@@ -185,12 +187,14 @@ function convolution2D(
   if (platform !== 'cpu') return { axes, layout, groups };
   const separate = groups > 1 && w[2] > 1;
   const plain = format === 'NHWC' && (groups === 1 || separate);
-  const rounded = precisionPolicy() === 'mixed_bfloat16';
+  const smallerThan = (kernels: number) => axes.some(a => Math.min(a.input, a.output) < kernels * a.kernel);
+  const tile = (rival: Rival) => winogradTile(x[0], axes, [w[2], w[3] / groups], rival);
+  const filtering = plain && precisionPolicy() !== 'mixed_bfloat16';
   return {
-    ...{ axes, layout, groups, separate },
-    winograd: plain && !rounded ? winogradTile(x[0], axes, w[2], w[3] / groups) : undefined,
-    padFirst: axes.some(a => Math.min(a.input, a.output) < a.kernel),
-    products: !hasAvx512() && plain && productsFit(axes),
+    ...{ axes, layout, groups, separate, padFirst: smallerThan(1) },
+    winograd: filtering ? tile(smallerThan(2) ? 'smallImage' : 'convolution') : undefined,
+    winogradFilter: filtering ? tile('products') : undefined,
+    products: plain && productsFit(axes),
   };
 }
 

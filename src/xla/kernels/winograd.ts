@@ -76,23 +76,40 @@ const squared = (m: Matrix): Matrix =>
 const tilesOf = (size: number, m: number): number => Math.ceil(size / m);
 
 /**
- * The tile's side with which a convolution takes the least work; undefined where that is the plain convolution.
- *
- * Work is counted in products for a pair of channels. What transforming costs beside the products was measured on two cores: as much as
- * 32 more channels on either side, and 45 more tiles for the kernel's.
+ * What the plain form takes for each product of a pair of channels, and what transforming costs beside the products: as much as so many
+ * more channels on either side. Measured on two cores, with AVX2 and with AVX-512.
+ */
+const RIVALS = {
+  convolution: { product: 1, transforming: 70 },
+  /** That of images smaller than two kernels, for which XLA's is slow. */
+  smallImage: { product: 3, transforming: 70 },
+  /** The filter's gradient by matrix products, see filterProducts.ts. */
+  products: { product: 1, transforming: 120 },
+};
+
+/** What Winograd's filtering is weighed against. */
+export type Rival = keyof typeof RIVALS;
+
+/** Tiles that transforming the kernel costs as much as. */
+const KERNEL = 45;
+
+/**
+ * The tile's side with which a convolution takes the least work; undefined where that is the plain form.
+ * @param channels of the input and of the output
  */
 export function winogradTile(
   batch: number,
   axes: readonly Axis[],
-  inputs: number,
-  outputs: number,
+  [inputs, outputs]: readonly [number, number],
+  rival: Rival,
 ): number | undefined {
   if (axes.some(a => a.kernel !== 3 || a.stride !== 1 || a.dilation !== 1)) return undefined;
-  const transforming = 1 + 32 / inputs + 32 / outputs;
-  const positions = (m: number) => axes.reduce((product, a) => product * tilesOf(a.output, m), batch);
-  let [best, least] = [undefined as number | undefined, 9 * positions(1)];
+  const { product, transforming } = RIVALS[rival];
+  const each = 1 + transforming / inputs + transforming / outputs;
+  const positions = (m: number) => axes.reduce((total, a) => total * tilesOf(a.output, m), batch);
+  let [best, least] = [undefined as number | undefined, 9 * product * positions(1)];
   for (const m of Object.keys(TRANSFORMS).map(Number)) {
-    const work = (m + 2) ** 2 * (positions(m) * transforming + 45);
+    const work = (m + 2) ** 2 * (positions(m) * each + KERNEL);
     if (work < least) [best, least] = [m, work];
   }
   return best;

@@ -32,13 +32,6 @@ const read = (file: string): string => {
 const processorFlags = (): string[] =>
   (/^(?:flags|Features)\s*:(.*)$/m.exec(read('/proc/cpuinfo'))?.[1] ?? '').trim().split(/\s+/);
 
-let avx512: boolean | undefined;
-
-/** Whether the processor has AVX-512, for which XLA's libraries have kernels of their own. */
-export function hasAvx512(): boolean {
-  return (avx512 ??= processorFlags().includes('avx512f'));
-}
-
 /** Text that differs where a program compiled for this kind of device may not run: the processor's features, the driver. */
 export function hardwareKey(kind: Plugin['kind']): string {
   if (kind !== 'cpu') return read('/proc/driver/nvidia/version') || read('/sys/module/amdgpu/version');
