@@ -258,7 +258,7 @@ export class XlaBackend extends KernelBackend {
   materialize(values: readonly Value[]): void {
     const roots = this.withLiveValues(values);
     if (roots.length === 0) return;
-    const module = this.runtime.module(roots);
+    const module = this.runtime.knownModule(roots);
     const program = this.runtime.compile(module, roots);
     const outputs = this.runtime.execute(program, this.buffers(module.parameters));
     roots.forEach((root, i) => root.bind(outputs[i]));
@@ -270,7 +270,7 @@ export class XlaBackend extends KernelBackend {
     const roots = this.withLiveValues(values);
     if (roots.length === 0) return;
     this.recorded = 0;
-    const module = this.runtime.module(roots);
+    const module = this.runtime.knownModule(roots);
     const used = [...roots, ...module.parameters];
     used.forEach(v => v.retain());
     try {

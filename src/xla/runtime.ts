@@ -1,4 +1,5 @@
 /** Compiles and runs programs on one PJRT client; programs are kept by their text. */
+import { lowered, structureOf } from './deferred';
 import { DeviceArray } from './deviceArray';
 import { dump } from './dump';
 import { XlaError } from './errors';
@@ -12,8 +13,9 @@ import {
   printModule,
 } from './hlo';
 import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecutable } from './pjrt';
+import { Recent } from './recent';
 
-/** Programs kept in memory; the one not used for longest goes first. */
+/** Programs kept in memory. */
 const CACHE_SIZE = 2048;
 
 /** Bytes of temporary memory from which programs on a CPU run one at a time: each that waits has its memory already. */
@@ -40,7 +42,11 @@ export class Runtime {
   /** Platform that programs are written for, as plugins name it: `XLA_WRITE_FOR` or the client's, except while `jit` records for another. */
   platform: string;
   readonly stats: RuntimeStats = { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
-  private readonly programs = new Map<string, Program>();
+  private readonly programs = new Recent<string, Program>(CACHE_SIZE, ({ executable }) =>
+    executable.destroy(),
+  );
+  /** By a graph's structure its text, and which of the structure's parameters are the program's. */
+  private readonly printed = new Recent<string, { text: string; order: readonly number[] }>(CACHE_SIZE);
   private readonly pending = new Map<string, Promise<Program>>();
   /** Of the program under way that runs alone, by device: waits until it is done. */
   private underWay: (() => void)[] = [];
@@ -56,11 +62,25 @@ export class Runtime {
 
   /** Text and parameters of the program that computes `roots`. */
   module(roots: readonly Value[], options?: ModuleOptions): Module {
-    return printModule(roots, { writeOnce: this.platform === 'cpu', ...options });
+    return printModule(lowered(roots), { writeOnce: this.platform === 'cpu', ...options });
+  }
+
+  /** As `module`, without printing anew what has been printed for a graph of the same structure. */
+  knownModule(roots: readonly Value[]): Module {
+    const structure = structureOf(roots);
+    if (!structure) return this.module(roots);
+    const { parameters } = structure;
+    const key = `${this.platform} ${structure.key}`;
+    const known = this.printed.get(key);
+    if (known) return { text: known.text, parameters: known.order.map(i => parameters[i]) };
+    const module = this.module(roots);
+    const places = new Map(parameters.map((p, i) => [p, i] as const));
+    this.printed.set(key, { text: module.text, order: module.parameters.map(p => places.get(p)!) });
+    return module;
   }
 
   compile(module: ProgramText, outputs: readonly TensorType[]): Program {
-    const known = this.lookUp(module.text);
+    const known = this.programs.get(module.text);
     if (known) return known;
     const start = performance.now();
     const options = this.optionsOf(module);
@@ -71,7 +91,7 @@ export class Runtime {
 
   /** As `compile`, off the event loop. */
   async compileAsync(module: ProgramText, outputs: readonly TensorType[]): Promise<Program> {
-    const known = this.lookUp(module.text);
+    const known = this.programs.get(module.text);
     if (known) return known;
     const underWay = this.pending.get(module.text);
     if (underWay) return underWay;
@@ -86,7 +106,9 @@ export class Runtime {
     const stored = await this.disk?.loadAsync(module.text, options);
     const executable =
       stored ?? (await this.explain(module, () => this.client.compileAsync(module.text, options)));
-    return this.lookUp(module.text) ?? this.keep(module, executable, outputs, start, stored !== undefined);
+    return (
+      this.programs.get(module.text) ?? this.keep(module, executable, outputs, start, stored !== undefined)
+    );
   }
 
   /** Starts the program and returns its results, which may still be under way; reading one waits for it. */
@@ -111,15 +133,6 @@ export class Runtime {
     return partitions ? { ...this.compileOptions, partitions } : this.compileOptions;
   }
 
-  private lookUp(text: string): Program | undefined {
-    const program = this.programs.get(text);
-    if (program) {
-      this.programs.delete(text);
-      this.programs.set(text, program);
-    }
-    return program;
-  }
-
   private keep(
     module: ProgramText,
     executable: PjrtExecutable,
@@ -138,11 +151,6 @@ export class Runtime {
       outputs: outputs.map(o => ({ dtype: o.dtype, shape: o.shape })),
     };
     this.programs.set(module.text, program);
-    if (this.programs.size > CACHE_SIZE) {
-      const [oldest, old] = this.programs.entries().next().value!;
-      this.programs.delete(oldest);
-      old.executable.destroy();
-    }
     return program;
   }
 

@@ -152,7 +152,7 @@ describe('jit', () => {
   });
 
   test('a program for another platform is written as that one likes it, and not run', async () => {
-    const [x, w] = [tf.ones([8, 16, 16, 32]), tf.ones([3, 3, 32, 32])];
+    const [x, w] = [tf.ones([8, 16, 16, 64]), tf.ones([3, 3, 64, 64])];
     const convolve = (a: tf.Tensor, b: tf.Tensor) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 1, 'same');
     const here = jit(convolve, { name: 'here' });
     const there = jit(convolve, { name: 'there', platform: 'cuda' });
@@ -161,7 +161,7 @@ describe('jit', () => {
     expect(() => there(x, w)).toThrow(/there.* is written for cuda, and the plugin in use is for cpu/);
     await expect(there.async(x, w)).rejects.toThrow(/can be read/);
     expect(() => there.optimized(x, w)).toThrow(/can be read/);
-    expect((await here(x, w).data())[0]).toBe(4 * 32);
+    expect((await here(x, w).data())[0]).toBe(4 * 64);
   });
 
   test('XLA’s own program can be read', () => {

@@ -1,9 +1,17 @@
 /** How a kernel is written: a function from values (and attributes) to values. */
-import { type DataType, type NamedAttrMap, type TensorInfo, registerKernel } from '@tensorflow/tfjs-core';
+import {
+  type DataType,
+  type NamedAttrMap,
+  type NamedTensorInfoMap,
+  type TensorInfo,
+  registerKernel,
+} from '@tensorflow/tfjs-core';
 import { BACKEND, type XlaBackend } from '../backend';
 import { checkOutputs, debugsNaNs } from '../debug';
+import { type Lower, attributesText, defer } from '../deferred';
 import { type DType, type Value, convert } from '../hlo';
 import { runOnHost } from './host';
+import { precisionPolicy } from './precision';
 
 /** Inputs of a kernel by name; kernels over lists (Concat, Pack, AddN) find them as `0`, `1`, … through `list`. */
 export type Inputs = Record<string, Value>;
@@ -21,6 +29,8 @@ export type Lowering<A> = (inputs: Inputs, attrs: A, context: Context) => Value 
 export interface KernelOptions {
   /** The kernel only moves data: inputs come as they are stored (bytes of a `uint8Tensor`), results stay so. */
   readonly storage?: boolean;
+  /** The lowering brings data of its own, beside the inputs. */
+  readonly ownData?: boolean;
 }
 
 const TFJS_TYPES: Partial<Record<DType, DataType>> = {
@@ -32,6 +42,44 @@ const TFJS_TYPES: Partial<Record<DType, DataType>> = {
   pred: 'bool',
   c64: 'complex64',
 };
+
+/** A kernel's inputs, and its lowering as a function of their values. */
+class KernelCall<A> {
+  private readonly names: readonly string[];
+  readonly infos: readonly TensorInfo[];
+  readonly operands: readonly Value[];
+  private readonly context: Context;
+
+  constructor(
+    private readonly lower: Lowering<A>,
+    private readonly options: KernelOptions,
+    inputs: NamedTensorInfoMap,
+    backend: XlaBackend,
+  ) {
+    this.names = Object.keys(inputs).filter(key => inputs[key]);
+    this.infos = this.names.map(key => inputs[key]!);
+    this.operands = this.infos.map(info => backend.getValue(info));
+    const dtypes = Object.fromEntries(this.names.map((key, i) => [key, this.infos[i].dtype]));
+    this.context = { backend, dtypes, platform: backend.runtime.platform };
+  }
+
+  /** What the lowering depends on beside attributes and the values' types. */
+  get key(): string {
+    const dtypes = this.names.map((key, i) => `${key}:${this.infos[i].dtype}`);
+    return `${this.context.platform} ${precisionPolicy()} ${dtypes.join()}`;
+  }
+
+  lowering(attrs: A): Lower {
+    return values => {
+      const inputs: Inputs = {};
+      this.names.forEach((key, i) => {
+        const value = values[i];
+        inputs[key] = this.options.storage || value.dtype !== 'u8' ? value : convert(value, 's32');
+      });
+      return this.lower(inputs, attrs, this.context);
+    };
+  }
+}
 
 /** Names of the kernels that have a lowering, in order of definition. */
 export const kernelNames: string[] = [];
@@ -50,23 +98,17 @@ export function define<A = NamedAttrMap>(
       const xla = backend as XlaBackend;
       if (Object.values(inputs).some(x => x?.dtype === 'string')) return runOnHost(name, inputs, attrs, xla);
       xla.beforeKernel();
-      const values: Inputs = {};
-      const dtypes: Record<string, DataType> = {};
-      for (const key of Object.keys(inputs)) {
-        const info = inputs[key];
-        if (!info) continue;
-        const value = xla.getValue(info);
-        values[key] = options.storage || value.dtype !== 'u8' ? value : convert(value, 's32');
-        dtypes[key] = info.dtype;
-      }
-      const { platform } = xla.runtime;
-      const result = lower(values, (attrs ?? {}) as A, { backend: xla, dtypes, platform });
+      const call = new KernelCall(lower, options, inputs, xla);
+      const given = (attrs ?? {}) as A;
+      const atOnce = xla.tracing || debugsNaNs() || options.ownData;
+      const result = atOnce
+        ? call.lowering(given)(call.operands)
+        : defer(`${name} ${call.key} ${attributesText(given)}`, call.operands, () =>
+            call.lowering(structuredClone(given)),
+          );
       const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
       const outputs = result instanceof Array ? result.map(info) : info(result as Value);
-      if (debugsNaNs() && !xla.tracing) {
-        const given = Object.values(inputs).filter((x): x is TensorInfo => x !== undefined);
-        checkOutputs(name, given, [outputs].flat(), xla);
-      }
+      if (debugsNaNs() && !xla.tracing) checkOutputs(name, call.infos, [outputs].flat(), xla);
       return outputs;
     },
   });

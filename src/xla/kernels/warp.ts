@@ -3,7 +3,7 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { like } from './broadcast';
-import { define } from './define';
+import { type Lowering, define } from './define';
 import { pixels } from './image';
 
 type FillMode = 'constant' | 'reflect' | 'wrap' | 'nearest';
@@ -115,7 +115,7 @@ function rotatedFrom([height, width]: readonly number[], { radians, center }: Ro
 }
 
 /** The angle is not part of the program: it comes as the pixels' origins. */
-define<RotateAttrs>('RotateWithOffset', ({ image }, attrs, { backend }) => {
+const rotate: Lowering<RotateAttrs> = ({ image }, attrs, { backend }) => {
   const [n, height, width, channels] = image.shape;
   const count = height * width;
   const from = backend.fromHost(rotatedFrom([height, width], attrs), [count], 's32');
@@ -135,4 +135,5 @@ define<RotateAttrs>('RotateWithOffset', ({ image }, attrs, { backend }) => {
     hlo.broadcastInDim(background, moved.shape, [2]),
   );
   return hlo.reshape(rotated, image.shape);
-});
+};
+define('RotateWithOffset', rotate, { ownData: true });
