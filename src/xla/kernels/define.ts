@@ -26,11 +26,13 @@ export interface Context {
 
 export type Lowering<A> = (inputs: Inputs, attrs: A, context: Context) => Value | readonly Value[];
 
-export interface KernelOptions {
+export interface KernelOptions<A> {
   /** The kernel only moves data: inputs come as they are stored (bytes of a `uint8Tensor`), results stay so. */
   readonly storage?: boolean;
   /** The lowering brings data of its own, beside the inputs. */
   readonly ownData?: boolean;
+  /** What is to be checked at each call, for it depends on the inputs' data, where the host holds them. */
+  readonly check?: (inputs: Inputs, attrs: A) => void;
 }
 
 const TFJS_TYPES: Partial<Record<DType, DataType>> = {
@@ -52,7 +54,7 @@ class KernelCall<A> {
 
   constructor(
     private readonly lower: Lowering<A>,
-    private readonly options: KernelOptions,
+    private readonly options: KernelOptions<A>,
     inputs: NamedTensorInfoMap,
     backend: XlaBackend,
   ) {
@@ -69,15 +71,18 @@ class KernelCall<A> {
     return `${this.context.platform} ${precisionPolicy()} ${dtypes.join()}`;
   }
 
+  check(attrs: A): void {
+    this.options.check?.(this.named(this.operands), attrs);
+  }
+
   lowering(attrs: A): Lower {
-    return values => {
-      const inputs: Inputs = {};
-      this.names.forEach((key, i) => {
-        const value = values[i];
-        inputs[key] = this.options.storage || value.dtype !== 'u8' ? value : convert(value, 's32');
-      });
-      return this.lower(inputs, attrs, this.context);
-    };
+    const { storage } = this.options;
+    const given = (v: Value): Value => (storage || v.dtype !== 'u8' ? v : convert(v, 's32'));
+    return values => this.lower(this.named(values.map(given)), attrs, this.context);
+  }
+
+  private named(values: readonly Value[]): Inputs {
+    return Object.fromEntries(this.names.map((key, i) => [key, values[i]]));
   }
 }
 
@@ -88,7 +93,7 @@ export const kernelNames: string[] = [];
 export function define<A = NamedAttrMap>(
   name: string,
   lower: Lowering<A>,
-  options: KernelOptions = {},
+  options: KernelOptions<A> = {},
 ): void {
   kernelNames.push(name);
   registerKernel({
@@ -100,6 +105,7 @@ export function define<A = NamedAttrMap>(
       xla.beforeKernel();
       const call = new KernelCall(lower, options, inputs, xla);
       const given = (attrs ?? {}) as A;
+      call.check(given);
       const atOnce = xla.tracing || debugsNaNs() || options.ownData;
       const result = atOnce
         ? call.lowering(given)(call.operands)

@@ -30,7 +30,6 @@ function gatherAlong(x: Value, indices: Value, attrs: GatherAttrs): Value {
     at,
     attrs.batchDims ?? 0,
   );
-  checkRange(indices, x.shape[at]);
   const start = hlo.convert(indices, 's32');
   const batchDims = (attrs.batchDims ?? 0) < 0 ? attrs.batchDims + indices.rank : (attrs.batchDims ?? 0);
   if (batchDims === 0) {
@@ -55,7 +54,11 @@ function gatherAlong(x: Value, indices: Value, attrs: GatherAttrs): Value {
   return hlo.reshape(hlo.gather(flat, vectors, dims, [1, outerSize, 1, sliceSize]), outputShape);
 }
 
-define<GatherAttrs>('GatherV2', ({ x, indices }, attrs) => gatherAlong(x, indices, attrs), MOVE);
+define<GatherAttrs>('GatherV2', ({ x, indices }, attrs) => gatherAlong(x, indices, attrs), {
+  ...MOVE,
+  check: ({ x, indices }, { axis }) =>
+    checkRange(indices, x.shape[util.parseAxisParam(axis, [...x.shape])[0]]),
+});
 
 /** Index vectors in the last axis of `indices` select slices of `params`. */
 define('GatherNd', ({ params, indices }) => {
