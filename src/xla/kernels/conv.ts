@@ -8,7 +8,7 @@ import { depthwise, depthwiseFilter, depthwiseInput, filterTapsFit, tapsFit } fr
 import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
 import { factor, precisionPolicy, productPrecision } from './precision';
-import { type Rival, winograd, winogradFilter, winogradTile } from './winograd';
+import { type Rival, type WinogradOptions, winograd, winogradFilter, winogradTile } from './winograd';
 
 /** Axis letters of activations (`lhs`) and kernels (`rhs`), see `hlo.convolution`. */
 interface Layout {
@@ -66,13 +66,21 @@ function byGroup(product: Product, a: Value, b: Value, c: Convolution, axes: rea
 const channelsOf = ({ layout }: Convolution): number => layout.data.indexOf('f');
 const outputsOf = ({ layout }: Convolution): number => layout.kernel.indexOf('o');
 
+/** The factor as the policy rounds it, to be computed with in f32. */
+const wideFactor = (x: Value): Value => hlo.convert(factor(x), 'f32');
+
+/** Winograd's filtering, whose transforms need f32; the result is of the policy's type. */
+function filtered(tile: number, x: Value, w: Value, options: WinogradOptions): Value {
+  return hlo.convert(winograd(tile, wideFactor(x), wideFactor(w), options), factor(x).dtype);
+}
+
 /** y = x * w. */
 export function forward(x: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   const padding = c.axes.map(forwardPadding);
   if (c.winograd) {
     const low = padding.map(([before]) => before);
-    return winograd(c.winograd, factor(x), factor(w), { low, output: c.axes.map(a => a.output) });
+    return filtered(c.winograd, x, w, { low, output: c.axes.map(a => a.output) });
   }
   const ones = c.axes.map(() => 1);
   const image = c.padFirst ? padded(factor(x), padding, ones, c) : factor(x);
@@ -97,7 +105,7 @@ export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
   const strides = c.axes.map(a => a.stride);
   if (c.winograd) {
     const options = { low: padding.map(([low]) => low), output: c.axes.map(a => a.input), reversed: true };
-    return winograd(c.winograd, factor(dy), factor(w), options);
+    return filtered(c.winograd, dy, w, options);
   }
   const image = c.padFirst ? padded(factor(dy), padding, strides, c) : factor(dy);
   return hlo.convolution(image, hlo.reverse(factor(groupedTranspose(w, c)), spatial), {
@@ -125,9 +133,8 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 /** dL/dw: the input convolved with the gradient, batch and channels swapped. */
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
-  if (c.winogradFilter)
-    return hlo.convert(winogradFilter(c.winogradFilter, factor(x), factor(dy), c.axes), 'f32');
-  if (c.products) return hlo.convert(filterProducts(factor(x), factor(dy), c.axes), 'f32');
+  if (c.winogradFilter) return winogradFilter(c.winogradFilter, wideFactor(x), wideFactor(dy), c.axes);
+  if (c.products) return filterProducts(factor(x), factor(dy), c.axes);
   const gradient = hlo.convolution(factor(x), factor(dy), {
     layout: {
       lhs: swap(c.layout.data, 'b', 'f'),
@@ -189,11 +196,10 @@ function convolution2D(
   const plain = format === 'NHWC' && (groups === 1 || separate);
   const smallerThan = (kernels: number) => axes.some(a => Math.min(a.input, a.output) < kernels * a.kernel);
   const tile = (rival: Rival) => winogradTile(x[0], axes, [w[2], w[3] / groups], rival);
-  const filtering = plain && precisionPolicy() !== 'mixed_bfloat16';
   return {
     ...{ axes, layout, groups, separate, padFirst: smallerThan(1) },
-    winograd: filtering ? tile(smallerThan(2) ? 'smallImage' : 'convolution') : undefined,
-    winogradFilter: filtering ? tile('products') : undefined,
+    winograd: plain ? tile(smallerThan(2) ? 'smallImage' : 'convolution') : undefined,
+    winogradFilter: plain ? tile('products') : undefined,
     products: plain && productsFit(axes),
   };
 }

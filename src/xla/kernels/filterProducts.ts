@@ -57,7 +57,7 @@ function remembered<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-/** dL/dw [kh, kw, ci, co] of x [n, h, w, ci] and dy [n, r, q, co]. */
+/** dL/dw [kh, kw, ci, co], f32, of x [n, h, w, ci] and dy [n, r, q, co]. */
 export function filterProducts(x: Value, dy: Value, [rows, columns]: readonly Axis[]): Value {
   const [n, h, w, ci] = x.shape;
   const co = dy.shape[3];
@@ -86,11 +86,8 @@ export function filterProducts(x: Value, dy: Value, [rows, columns]: readonly Ax
     const rhs = hlo.barrier(shifted(gradient, 1, -shift, lhs.shape[2] / (n / groups)));
     const [m, k] = [lhs.shape[1], rhs.size / groups / co];
     const products = hlo.dotGeneral(hlo.reshape(lhs, [groups, m, k]), hlo.reshape(rhs, [groups, k, co]), {
-      lhsBatch: [0],
-      rhsBatch: [0],
-      lhsContract: [2],
-      rhsContract: [1],
-      precision: productPrecision(),
+      ...{ lhsBatch: [0], rhsBatch: [0], lhsContract: [2], rhsContract: [1] },
+      ...{ precision: productPrecision(), accumulate: 'f32' },
     });
     // Added up in the products' own kernel they would be computed by one thread.
     return hlo.reshape(hlo.sum(hlo.barrier(products), [0]), [1, columns.kernel, ci, co]);
