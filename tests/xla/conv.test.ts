@@ -111,15 +111,30 @@ test('a depthwise convolution is a sum over taps on CPU, and stays whole on a GP
   tf.dispose([x, w]);
 });
 
-test('a convolution by Winograd is matrix products, and one rounded to bfloat16 is none', async () => {
+test('a convolution by Winograd is matrix products, in mixed_bfloat16 of rounded factors', async () => {
   await tf.setBackend('xla');
   const [x, w] = [tf.zeros([16, 8, 8, 64]), tf.zeros([3, 3, 64, 64])] as [tf.Tensor4D, tf.Tensor4D];
   const program = () => jit((a: tf.Tensor4D, b: tf.Tensor4D) => tf.conv2d(a, b, 1, 'same')).stablehlo(x, w);
-  expect(program()).not.toContain('stablehlo.convolution');
+  const inFull = program();
   setPrecisionPolicy('mixed_bfloat16');
-  expect(program()).toContain('stablehlo.convolution');
+  const rounded = program();
   setPrecisionPolicy('float32');
+  for (const text of [inFull, rounded]) expect(text).not.toContain('stablehlo.convolution');
+  expect([inFull, rounded].map(text => text.includes('bf16'))).toEqual([false, true]);
   tf.dispose([x, w]);
+});
+
+test('in mixed_bfloat16 all three agree with float32 to what bfloat16 keeps', async () => {
+  const c: Case = { x: [4, 8, 8, 64], filter: [3, 3, 64, 96], stride: 1, pad: 'same' };
+  const expected = await run('cpu', c, tf.conv2d);
+  setPrecisionPolicy('mixed_bfloat16');
+  const actual = await run('xla', c, tf.conv2d).finally(() => setPrecisionPolicy('float32'));
+  for (const part of ['y', 'dx', 'dw'] as const) {
+    const norm = (values: Float32Array) => Math.hypot(...values);
+    const error = norm(expected[part].map((v, i) => v - actual[part][i])) / norm(expected[part]);
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(2 ** -7);
+  }
 });
 
 test.each([
