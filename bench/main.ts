@@ -4,9 +4,9 @@
  */
 import { execFileSync } from 'child_process';
 import * as fs from 'fs';
-import * as os from 'os';
 import * as path from 'path';
 import { Command } from 'commander';
+import { machine } from './machine';
 import { Peer, type Ready, type Variant } from './peer';
 import { type Result, formatTable } from './table';
 
@@ -88,15 +88,9 @@ async function measure(peers: ReadonlyMap<Peer, Ready>, o: Options): Promise<Res
 }
 
 function save(file: string, results: readonly Result[], o: Options): void {
-  const machine = {
-    cpu: os.cpus()[0]?.model,
-    cores: os.cpus().length,
-    memoryGB: Math.round(os.totalmem() / 2 ** 30),
-    load: os.loadavg()[0],
-  };
   const record = {
     ...{ model: o.model, batch: o.batch, precision: o.precision, date: new Date().toISOString() },
-    ...{ node: process.version, machine, results },
+    ...{ node: process.version, machine: machine(), results },
   };
   fs.writeFileSync(file, `${JSON.stringify(record, undefined, 2)}\n`);
 }

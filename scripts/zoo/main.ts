@@ -2,10 +2,10 @@
  * The second half of `npm run zoo`: runs models that others published on `xla`, compares their outputs with those of TensorFlow.js's
  * plain JavaScript back end, and times them beside WebAssembly.
  */
-import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
+import { machine } from '../../bench/machine';
 import { median } from '../../bench/table';
 import { replaceFile } from '../../src/atomicFile';
 import { selectBackend } from '../../src/backends';
@@ -135,11 +135,10 @@ async function main(options: { only?: string; runs: number; save?: string }): Pr
     tf.disposeVariables();
   }
   if (!options.save) return;
-  const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, load: os.loadavg()[0] };
   const record = {
     date: new Date().toISOString(),
     node: process.version,
-    machine,
+    machine: machine(),
     runs: options.runs,
     results,
     refused,

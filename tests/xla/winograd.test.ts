@@ -73,7 +73,8 @@ test('used where it takes less work: 3×3, stride 1, many channels, not on a few
     );
   const none = [undefined, undefined, undefined];
   expect(tile(128, 16, 128)).toEqual([4, 4, 4]);
-  expect(tile(128, 16, 64)).toEqual([4, 4, undefined]);
+  expect(tile(128, 16, 64)).toEqual([4, 4, 4]);
+  expect(tile(128, 16, 48)).toEqual([4, 4, undefined]);
   expect(tile(128, 16, 32)).toEqual([undefined, 4, undefined]);
   expect(tile(32, 2, 512)).toEqual([undefined, 2, undefined]);
   expect(tile(128, 32, 3, 64)).toEqual(none);

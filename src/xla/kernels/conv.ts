@@ -171,7 +171,7 @@ export interface Conv2DAttrs extends ActivationAttrs {
 type Shape4 = [number, number, number, number];
 
 /** Where the windows of a (grouped) 2-D convolution lie; `w` is [h, w, in/groups, out]. */
-function convolution2D(
+export function convolution2D(
   x: readonly number[],
   w: readonly number[],
   attrs: Conv2DAttrs,

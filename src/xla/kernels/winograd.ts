@@ -84,7 +84,7 @@ const RIVALS = {
   /** That of images smaller than two kernels, for which XLA's is slow. */
   smallImage: { product: 3, transforming: 70 },
   /** The filter's gradient by matrix products, see filterProducts.ts. */
-  products: { product: 1, transforming: 100 },
+  products: { product: 1, transforming: 90 },
 };
 
 /** What Winograd's filtering is weighed against. */

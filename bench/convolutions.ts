@@ -1,0 +1,132 @@
+/**
+ * npm run bench:conv: the convolutions of the bench's networks, forward and both gradients, in each of the forms that they are lowered to on a
+ * CPU – XLA's own convolution, Winograd's filtering, matrix products –, in turns. What src/xla/kernels/winograd.ts weighs was read off this.
+ */
+import * as fs from 'fs';
+import * as path from 'path';
+import * as tf from '@tensorflow/tfjs';
+import { Command } from 'commander';
+import { machine } from './machine';
+import { type Jit, jit, useXla } from '../src/xla';
+import { type Value } from '../src/xla/hlo';
+import {
+  type Conv2DAttrs,
+  type Convolution,
+  convolution2D,
+  filterGradient,
+  forward,
+  inputGradient,
+} from '../src/xla/kernels/conv';
+import { define } from '../src/xla/kernels/define';
+
+/** Batch, side, channels in and out, stride, kernel's side. */
+type Case = readonly [number, number, number, number, number, number];
+
+const CASES: readonly Case[] = [
+  [128, 32, 3, 16, 1, 3], // ResNet-20
+  [128, 32, 16, 16, 1, 3],
+  [128, 32, 16, 32, 2, 3],
+  [128, 16, 32, 32, 1, 3],
+  [128, 16, 32, 64, 2, 3],
+  [128, 8, 64, 64, 1, 3],
+  [32, 32, 64, 64, 1, 3], // WRN-16-4, VGG16
+  [32, 32, 64, 128, 2, 3],
+  [32, 32, 64, 128, 2, 1],
+  [32, 16, 128, 128, 1, 3],
+  [32, 8, 256, 256, 1, 3],
+  [32, 4, 512, 512, 1, 3],
+  [32, 2, 512, 512, 1, 3],
+];
+
+type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products';
+type Part = 'forward' | 'input gradient' | 'filter gradient';
+
+const FORMS: Record<Form, Partial<Convolution>> = {
+  xla: {},
+  'winograd 2': { winograd: 2, winogradFilter: 2 },
+  'winograd 4': { winograd: 4, winogradFilter: 4 },
+  products: { products: true },
+};
+const PARTS: Record<Part, (a: Value, b: Value, c: Convolution) => Value> = {
+  forward,
+  'input gradient': inputGradient,
+  'filter gradient': filterGradient,
+};
+/** Only 3×3 kernels of stride 1 are filtered by Winograd; products are a form of the filter's gradient. */
+const applies = (form: Form, part: Part, [, , , , stride, kernel]: Case): boolean =>
+  form === 'xla' || (form === 'products' ? part === 'filter gradient' : stride === 1 && kernel === 3);
+
+for (const [form, change] of Object.entries(FORMS))
+  for (const [part, product] of Object.entries(PARTS))
+    define<Conv2DAttrs & { x: number[]; w: number[] }>(
+      `Bench ${part} ${form}`,
+      ({ a, b }, attrs, context) => {
+        const c = convolution2D(attrs.x, attrs.w, attrs, context);
+        const none = { winograd: undefined, winogradFilter: undefined, products: false };
+        return product(a, b, { ...c, ...none, ...change });
+      },
+    );
+
+interface Measured {
+  readonly case: Case;
+  readonly part: Part;
+  /** Milliseconds: the fastest run, and the median. */
+  readonly ms: Partial<Record<Form, { fastest: number; median: number }>>;
+}
+
+async function measure(shape: Case, part: Part, runs: number): Promise<Measured> {
+  const [n, side, ci, co, stride, kernel] = shape;
+  const [x, w] = [[n, side, side, ci], [kernel, kernel, ci, co]]; // prettier-ignore
+  const y = [n, side / stride, side / stride, co];
+  const shapes = { forward: [x, w], 'input gradient': [y, w], 'filter gradient': [x, y] }[part];
+  const [a, b] = shapes.map((s, i) => tf.randomUniform(s, -1, 1, 'float32', i + 1));
+  const attrs = { x, w, strides: stride, pad: 'same' };
+  const forms = (Object.keys(FORMS) as Form[]).filter(form => applies(form, part, shape));
+  const run = async (f: Jit<[], tf.Tensor>): Promise<number> => {
+    const start = performance.now();
+    (await f.async()).dispose();
+    return performance.now() - start;
+  };
+  const programs = forms.map(form =>
+    jit((): tf.Tensor => tf.engine().runKernel(`Bench ${part} ${form}`, { a, b }, attrs), {
+      onTrace: () => undefined,
+    }),
+  );
+  for (const f of [...programs, ...programs]) await run(f);
+  const times = programs.map(() => [] as number[]);
+  for (let i = 0; i < runs; i++) for (const [k, f] of programs.entries()) times[k].push(await run(f));
+  tf.dispose([a, b]);
+  const summary = times.map(list => list.sort((p, q) => p - q)).map(list => ({ fastest: list[0], median: list[runs >> 1] })); // prettier-ignore
+  return { case: shape, part, ms: Object.fromEntries(forms.map((form, i) => [form, summary[i]])) };
+}
+
+async function main({ runs, save }: { runs: number; save?: string }): Promise<void> {
+  await useXla({ kind: 'cpu', cache: false });
+  const results: Measured[] = [];
+  console.log(
+    'milliseconds, fastest run'.padEnd(40) +
+      Object.keys(FORMS)
+        .map(f => f.padStart(12))
+        .join(''),
+  );
+  for (const shape of CASES) {
+    const [n, side, ci, co, stride, kernel] = shape;
+    for (const part of Object.keys(PARTS) as Part[]) {
+      const result = await measure(shape, part, runs);
+      results.push(result);
+      const name = `${n}, ${side}×${side}, ${ci}→${co}${stride > 1 ? ` /${stride}` : ''}, ${kernel}×${kernel}`;
+      const cells = (Object.keys(FORMS) as Form[]).map(form => result.ms[form]?.fastest.toFixed(1) ?? '');
+      console.log(`${name.padEnd(24)}${part.padEnd(16)}${cells.map(cell => cell.padStart(12)).join('')}`);
+    }
+  }
+  if (!save) return;
+  const record = { date: new Date().toISOString(), node: process.version, machine: machine(), runs, results };
+  fs.writeFileSync(path.join(__dirname, 'results', `${save}.json`), `${JSON.stringify(record, null, 1)}\n`);
+}
+
+void new Command('bench:conv')
+  .option('--runs <n>', 'timed runs each, in turns', Number, 15)
+  .option('--save <name>', 'also write bench/results/<name>.json')
+  .action(main)
+  .parseAsync()
+  .then(() => process.exit());
