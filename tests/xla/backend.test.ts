@@ -38,6 +38,25 @@ describe('lazy execution', () => {
     expect({ compiled, executed }).toEqual({ compiled: 0, executed: 5 });
   });
 
+  test('a loop over parts of stored data compiles once', async () => {
+    const x = tf.tensor2d(
+      Array.from({ length: 48 }, (_, i) => i),
+      [12, 4],
+    );
+    const part = (row: number, column: number) => tf.tidy(() => x.slice([row, column], [3, 2]).mul(2));
+    await part(0, 0).data();
+    const read: number[][] = [];
+    const { compiled, executed } = await counted(async () => {
+      for (let row = 1; row < 10; row++) read.push([...(await part(row, row % 3).data())]);
+    });
+    expect({ compiled, executed }).toEqual({ compiled: 0, executed: 9 });
+    const expected = (row: number, column: number) => [0, 1, 2].flatMap(r => [0, 1].map(c => 2 * (4 * (row + r) + column + c))); // prettier-ignore
+    expect(read).toEqual(read.map((_, i) => expected(i + 1, (i + 1) % 3)));
+    expect([...x.slice([11, 0], [1, 4]).dataSync()]).toEqual([44, 45, 46, 47]);
+    expect(x.slice([12, 0], [0, 4]).dataSync()).toHaveLength(0);
+    expect(() => x.slice([10, 0], [3, 4])).toThrow();
+  });
+
   test('a value that is used twice is computed once', async () => {
     const x = tf.tensor1d([1, 2]).exp();
     const a = x.add(1);

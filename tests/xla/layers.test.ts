@@ -65,6 +65,16 @@ test('fit learns, evaluate and predict agree with it', async () => {
   expect(accuracy).toBeCloseTo(right, 5);
 });
 
+test('fit, evaluate and predict over many batches compile a few programs, not some for each batch', async () => {
+  const { xs, ys } = rings(24 * 8);
+  const model = perceptron();
+  const before = xlaStats().compiled + xlaStats().loaded;
+  await model.fit(xs, ys, { epochs: 1, batchSize: 8, verbose: 0 });
+  (model.evaluate(xs, ys, { batchSize: 8 }) as tf.Scalar[]).forEach(t => t.dataSync());
+  (model.predict(xs, { batchSize: 8 }) as tf.Tensor).dataSync();
+  expect(xlaStats().compiled + xlaStats().loaded - before).toBeLessThan(20);
+});
+
 test('an LSTM, whose initializer is a QR decomposition, learns on xla as on cpu', async () => {
   const train = async (): Promise<number[]> => {
     const model = tf.sequential();

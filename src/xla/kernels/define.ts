@@ -29,8 +29,8 @@ export type Lowering<A> = (inputs: Inputs, attrs: A, context: Context) => Value 
 export interface KernelOptions<A> {
   /** The kernel only moves data: inputs come as they are stored (bytes of a `uint8Tensor`), results stay so. */
   readonly storage?: boolean;
-  /** The lowering brings data of its own, beside the inputs. */
-  readonly ownData?: boolean;
+  /** Whether the lowering brings data of its own, beside the inputs. */
+  readonly ownData?: (inputs: Inputs) => boolean;
   /** What is to be checked at each call, for it depends on the inputs' data, where the host holds them. */
   readonly check?: (inputs: Inputs, attrs: A) => void;
 }
@@ -75,6 +75,10 @@ class KernelCall<A> {
     this.options.check?.(this.named(this.operands), attrs);
   }
 
+  get bringsData(): boolean {
+    return this.options.ownData?.(this.named(this.operands)) ?? false;
+  }
+
   lowering(attrs: A): Lower {
     const { storage } = this.options;
     const given = (v: Value): Value => (storage || v.dtype !== 'u8' ? v : convert(v, 's32'));
@@ -106,7 +110,7 @@ export function define<A = NamedAttrMap>(
       const call = new KernelCall(lower, options, inputs, xla);
       const given = (attrs ?? {}) as A;
       call.check(given);
-      const atOnce = xla.tracing || debugsNaNs() || options.ownData;
+      const atOnce = xla.tracing || debugsNaNs() || call.bringsData;
       const result = atOnce
         ? call.lowering(given)(call.operands)
         : defer(`${name} ${call.key} ${attributesText(given)}`, call.operands, () =>

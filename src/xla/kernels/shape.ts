@@ -50,19 +50,39 @@ define('Boundary', ({ x }) => hlo.boundary(x), MOVE);
 
 define<{ perm: number[] }>('Transpose', ({ x }, { perm }) => hlo.transpose(x, perm), MOVE);
 
+/** Whether the value's data are there, as those of a loop's whole data set are. */
+const isStored = (x: Value): boolean => x.source !== undefined;
+
+/**
+ * Outside of jit, what is taken of stored data begins where data say, not the program: a loop over batches compiles once. The first
+ * index of each axis that is not taken whole is an input.
+ */
+function sliceAt(x: Value, start: readonly number[], extent: readonly number[], backend: XlaBackend): Value {
+  const partial = start.flatMap((_, axis) => (extent[axis] < x.shape[axis] ? [axis] : []));
+  if (partial.length === 0) return x;
+  const given = partial.map(axis => start[axis]);
+  const input = backend.fromHost(given, [given.length], 's32');
+  const starts = start.map((_, axis) => {
+    const place = partial.indexOf(axis);
+    return place < 0 ? hlo.scalar(0, 's32') : hlo.reshape(hlo.slice(input, [place], [place + 1]), []);
+  });
+  return hlo.dynamicSlice(x, starts, extent);
+}
+
 define<{ begin: number | number[]; size: number | number[] }>(
   'Slice',
-  ({ x }, { begin, size }) => {
+  ({ x }, { begin, size }, { backend }) => {
     const info = { shape: [...x.shape], rank: x.rank };
     const [start, extent] = slice_util.parseSliceParams(info as never, begin, size);
     slice_util.assertParamsValid(info as never, start, extent);
+    if (isStored(x) && !backend.tracing) return sliceAt(x, start, extent, backend);
     return hlo.slice(
       x,
       start,
       start.map((s, i) => s + extent[i]),
     );
   },
-  MOVE,
+  { ...MOVE, ownData: ({ x }) => isStored(x) },
 );
 
 interface StridedSliceAttrs {
