@@ -10,9 +10,17 @@ function above(start: string, ...names: string[]): string | undefined {
   }
 }
 
+/** Where the program is that this source is installed for, the folder of its `node_modules`; undefined: not installed. */
+export function installedFor(source = __dirname): string | undefined {
+  const at = source.indexOf(`${path.sep}node_modules${path.sep}`);
+  return at < 0 ? undefined : path.resolve(source.slice(0, at + 1));
+}
+
 /** The working folder's project and this source's own, nearest first: both may hold a `.venv` with plugins. */
 export function projectFolders(): string[] {
-  const folders = [process.cwd(), __dirname].map(start => above(start, '.venv', 'package.json'));
+  const folders = [process.cwd(), installedFor() ?? __dirname].map(start =>
+    above(start, '.venv', 'package.json'),
+  );
   return [...new Set(folders.filter((folder): folder is string => folder !== undefined))];
 }
 

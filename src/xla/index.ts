@@ -5,6 +5,7 @@ import { XlaBackend } from './backend';
 import { deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
 import { type CacheOptions, ExecutableCache } from './executableCache';
+import { installedFor } from './folders';
 import './kernels';
 import {
   type ClientOptions,
@@ -116,7 +117,10 @@ function open(options: XlaOptions): { info: XlaInfo; backend: XlaBackend } {
     }
   }
   const reasons = failed.map(f => `${f.path}: ${f.reason}`).join('; ');
+  const install = installedFor()
+    ? "pip install --no-deps lammps-jax-pjrt-cpu into your project's .venv"
+    : 'pip install --no-deps -r requirements-cpu.txt';
   throw new XlaError(
-    `No XLA plugin works${reasons ? ` (${reasons})` : ''}. Install one: pip install -r requirements.txt, or set PJRT_PLUGIN to a plugin's path.`,
+    `No XLA plugin works${reasons ? ` (${reasons})` : ''}. Install one: ${install}, or set PJRT_PLUGIN to a plugin's path.`,
   );
 }

@@ -11,9 +11,17 @@ import {
   type Tensor,
   type Tensor1D,
   type TensorInfo,
+  add,
+  cos,
   engine,
   getKernel,
+  log,
+  mul,
+  neg,
   registerKernel,
+  reshape,
+  split,
+  sqrt,
   tensor1d,
   tidy,
   util,
@@ -93,7 +101,7 @@ export function statelessUniform(shape: readonly number[], seed: Tensor1D, min =
   return tidy(() => {
     ensureKernel(engine().backendName);
     const u: Tensor = engine().runKernel(THREEFRY, { seed }, { shape: [...shape] });
-    return min === 0 && max === 1 ? u : u.mul(max - min).add(min);
+    return min === 0 && max === 1 ? u : add(mul(u, max - min), min);
   });
 }
 
@@ -102,14 +110,11 @@ export function statelessNormal(shape: readonly number[], seed: Tensor1D, mean =
   return tidy(() => {
     const size = util.sizeFromShape([...shape]);
     const u = statelessUniform([2, size], seed);
-    const [u1, u2] = u.split(2, 0);
+    const [u1, u2] = split(u, 2, 0);
     // 1 − u lies in (0, 1]: its logarithm is finite.
-    const radius = u1.neg().add(1).log().mul(-2).sqrt();
-    const z = radius.mul(u2.mul(2 * Math.PI).cos());
-    return z
-      .reshape([...shape])
-      .mul(std)
-      .add(mean);
+    const radius = sqrt(mul(log(add(neg(u1), 1)), -2));
+    const z = mul(radius, cos(mul(u2, 2 * Math.PI)));
+    return add(mul(reshape(z, [...shape]), std), mean);
   });
 }
 
