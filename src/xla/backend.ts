@@ -14,6 +14,7 @@ import {
   engine,
   util,
 } from '@tensorflow/tfjs-core';
+import { Calls } from './deferred';
 import { DeviceArray, deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
 import { type DType, type Value, constant, dependencies, parameter, reshape } from './hlo';
@@ -56,6 +57,8 @@ export const STORAGE: Partial<Record<DataType, DType>> = {
 
 export class XlaBackend extends KernelBackend {
   readonly data = new DataStorage<Entry>(this, engine());
+  /** Kernels that have been called, see deferred.ts. */
+  readonly calls = new Calls();
   /** While jit records a function: the values that have no data then, its arguments' and the variables'. */
   unknown?: ReadonlySet<Value>;
   private readonly live = new Map<Value, number>();

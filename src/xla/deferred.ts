@@ -38,29 +38,32 @@ class Deferred extends Value {
 /** The call that a value stands for, unless it has been computed. */
 const callOf = (v: Value): Call | undefined => (v.op === 'deferred' ? (v as Deferred).call : undefined);
 
-/** Calls remembered, and kernels with attributes that must not be deferred. */
-const calls = new Recent<string, Call | 'lower at once'>(8192);
 let count = 0;
 
-/**
- * The results of a kernel, not lowered unless it has to be.
- * @param key tells the kernel, its attributes and all that its lowering depends on but the operands' types
- * @param prepare gives the lowering, for which the key's attributes hold for good
- */
-export function defer(key: string, operands: readonly Value[], prepare: () => Lower): Results {
-  const typed = `${key} ${operands.map(v => `${v.dtype}[${v.shape.join()}]`).join(' ')}`;
-  let call = calls.get(typed);
-  if (!call) {
-    call = inspect(operands, prepare());
-    calls.set(typed, call);
+/** The calls of one back end. */
+export class Calls {
+  private readonly known = new Recent<string, Call | 'lower at once'>(8192);
+
+  /**
+   * The results of a kernel, not lowered unless it has to be.
+   * @param key tells the kernel, its attributes and all that its lowering depends on but the operands' types
+   * @param prepare gives the lowering, which is kept: its attributes must hold for good
+   */
+  defer(key: string, operands: readonly Value[], prepare: () => Lower): Results {
+    const typed = `${key} ${operands.map(v => `${v.dtype}[${v.shape.join()}]`).join(' ')}`;
+    let call = this.known.get(typed);
+    if (!call) {
+      call = inspect(operands, prepare());
+      this.known.set(typed, call);
+    }
+    if (call === 'lower at once') return prepare()(operands);
+    const whole = new Deferred(call, operands);
+    if (!call.list) return whole;
+    if (call.types.length === 1) return [whole];
+    return call.types.map(
+      ({ dtype, shape }, i) => new Value('result', [whole], dtype, shape, { index: String(i) }),
+    );
   }
-  if (call === 'lower at once') return prepare()(operands);
-  const whole = new Deferred(call, operands);
-  if (!call.list) return whole;
-  if (call.types.length === 1) return [whole];
-  return call.types.map(
-    ({ dtype, shape }, i) => new Value('result', [whole], dtype, shape, { index: String(i) }),
-  );
 }
 
 /**
@@ -75,8 +78,7 @@ function inspect(operands: readonly Value[], lower: Lower): Call | 'lower at onc
     op === 'parameter' || op === 'constant' || (op === 'reshape' && handedOn(from));
   const given = new Set(stands);
   const own = (v: Value): boolean => v.op === 'parameter' && !given.has(v);
-  if (results.some(handedOn) || inOrder(results).some(own)) return 'lower at once';
-  if (results.length === 0) return 'lower at once';
+  if (results.length === 0 || results.some(handedOn) || inOrder(results).some(own)) return 'lower at once';
   const types = results.map(({ dtype, shape }) => ({ dtype, shape }));
   return { id: count++, types, list: Array.isArray(made), lower };
 }

@@ -8,7 +8,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { BACKEND, type XlaBackend } from '../backend';
 import { checkOutputs, debugsNaNs } from '../debug';
-import { type Lower, attributesText, defer } from '../deferred';
+import { type Lower, attributesText } from '../deferred';
 import { type DType, type Value, convert } from '../hlo';
 import { runOnHost } from './host';
 import { precisionPolicy } from './precision';
@@ -72,23 +72,23 @@ class KernelCall<A> {
   }
 
   check(attrs: A): void {
-    this.options.check?.(this.named(this.operands), attrs);
+    this.options.check?.(named(this.names, this.operands), attrs);
   }
 
   get bringsData(): boolean {
-    return this.options.ownData?.(this.named(this.operands)) ?? false;
+    return this.options.ownData?.(named(this.names, this.operands)) ?? false;
   }
 
+  /** Holds no operand: it outlives the call. */
   lowering(attrs: A): Lower {
-    const { storage } = this.options;
-    const given = (v: Value): Value => (storage || v.dtype !== 'u8' ? v : convert(v, 's32'));
-    return values => this.lower(this.named(values.map(given)), attrs, this.context);
-  }
-
-  private named(values: readonly Value[]): Inputs {
-    return Object.fromEntries(this.names.map((key, i) => [key, values[i]]));
+    const { names, lower, context, options } = this;
+    const given = (v: Value): Value => (options.storage || v.dtype !== 'u8' ? v : convert(v, 's32'));
+    return values => lower(named(names, values.map(given)), attrs, context);
   }
 }
+
+const named = (names: readonly string[], values: readonly Value[]): Inputs =>
+  Object.fromEntries(names.map((name, i) => [name, values[i]]));
 
 /** Names of the kernels that have a lowering, in order of definition. */
 export const kernelNames: string[] = [];
@@ -113,7 +113,7 @@ export function define<A = NamedAttrMap>(
       const atOnce = xla.tracing || debugsNaNs() || call.bringsData;
       const result = atOnce
         ? call.lowering(given)(call.operands)
-        : defer(`${name} ${call.key} ${attributesText(given)}`, call.operands, () =>
+        : xla.calls.defer(`${name} ${call.key} ${attributesText(given)}`, call.operands, () =>
             call.lowering(structuredClone(given)),
           );
       const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
