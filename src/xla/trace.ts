@@ -101,10 +101,7 @@ export function record<A extends unknown[], R>(
     return finish(backend, { traced, assigned, updates, before, placeholders }, options);
   } catch (error) {
     restore(backend, assignedOf(backend, before), before);
-    for (const [variable, value] of created) {
-      variable.dispose();
-      value.release();
-    }
+    settleAfterError(backend, created);
     throw error;
   } finally {
     backend.unknown = undefined;
@@ -127,12 +124,30 @@ function initialize(backend: XlaBackend, created: NewVariables, name: string): v
       `jit(${name}): the variable ${variable.name} gets its first value from an argument or another variable. Make it outside.`,
     );
   }
+  giveFirstValues(backend, created);
+}
+
+function giveFirstValues(backend: XlaBackend, created: NewVariables): void {
   backend.materialize([...created.values()].filter(v => v.op !== 'parameter'));
   restore(
     backend,
     [...created.keys()].filter(v => !v.isDisposed),
     created,
   );
+}
+
+/** The names that TensorFlow.js gives to variables that get none. */
+const UNNAMED = /^\d+$/;
+
+/**
+ * What becomes of the variables that a failed trace made. An optimizer may hold those without a name, its slots: they get their first values, if
+ * these are known. The others are disposed: the function, once it is right, makes them again by the same names.
+ */
+function settleAfterError(backend: XlaBackend, created: NewVariables): void {
+  const slots = new Map([...created].filter(([v, value]) => UNNAMED.test(v.name) && backend.isKnown(value)));
+  for (const variable of created.keys()) if (!slots.has(variable)) variable.dispose();
+  giveFirstValues(backend, slots);
+  for (const value of created.values()) value.release();
 }
 
 /** What a trace returned. */

@@ -122,6 +122,23 @@ describe('jit', () => {
     v.dispose();
   });
 
+  test('after an error inside, an optimizer whose slots were made there goes on', () => {
+    const train = (mistaken: boolean) => {
+      const w = tf.variable(tf.tensor1d([1, -2, 3]));
+      const momentum = tf.train.momentum(0.1, 0.9);
+      let reads = mistaken;
+      const step = jit(() => {
+        const loss = momentum.minimize(() => w.sub(1).square().sum() as tf.Scalar, true)!;
+        if (reads) loss.dataSync();
+        return loss;
+      });
+      if (mistaken) expect(() => step()).toThrow(/read inside jit/);
+      reads = false;
+      return Array.from({ length: 4 }, () => step().dataSync()[0]);
+    };
+    expect(train(true)).toEqual(train(false));
+  });
+
   test('what depends on neither arguments nor variables can be read inside: it is a number of the program', async () => {
     const shape = tf.tensor1d([3, 2], 'int32').mul(1);
     const fold = jit((x: tf.Tensor) => x.reshape([...shape.reverse().dataSync()]).sum(0));
