@@ -73,6 +73,17 @@ test('several results, lists of one, and results that are handed on', () => {
   }
 });
 
+test('what was computed between a call and its reading changes no program', () => {
+  for (let i = 0; i < 4; i++) {
+    const y = tf.tensor1d([i, 1, 2, 3]).add(1);
+    const [part, moved] = [y.slice([1], [2]), tf.gather(y, tf.tensor1d([3], 'int32'))];
+    expect(numbers(y)).toEqual([i + 1, 2, 3, 4]);
+    expect(numbers(part)).toEqual([2, 3]);
+    expect(numbers(moved)).toEqual([4]);
+    expect(numbers(part.add(moved))).toEqual([6, 7]);
+  }
+});
+
 test('the precision in force is part of a call', () => {
   const x = tf.fill([1, 1], 1 + 2 ** -12);
   const product = () => numbers(x.matMul(x))[0];

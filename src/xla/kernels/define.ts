@@ -8,7 +8,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { BACKEND, type XlaBackend } from '../backend';
 import { checkOutputs, debugsNaNs } from '../debug';
-import { type Lower, attributesText } from '../deferred';
+import { type Lower, type Results, attributesText } from '../deferred';
 import { type DType, type Value, convert } from '../hlo';
 import { runOnHost } from './host';
 import { precisionPolicy } from './precision';
@@ -29,10 +29,11 @@ export type Lowering<A> = (inputs: Inputs, attrs: A, context: Context) => Value 
 export interface KernelOptions<A> {
   /** The kernel only moves data: inputs come as they are stored (bytes of a `uint8Tensor`), results stay so. */
   readonly storage?: boolean;
-  /** Whether the lowering brings data of its own, beside the inputs. */
-  readonly ownData?: (inputs: Inputs) => boolean;
-  /** What is to be checked at each call, for it depends on the inputs' data, where the host holds them. */
-  readonly check?: (inputs: Inputs, attrs: A) => void;
+  /**
+   * Called first, each time and with the values themselves: to check data that the host holds, or to bring data of its own. What it gives is
+   * the kernel's result. Where that is nothing the lowering follows, which must see no more of its inputs than their types.
+   */
+  readonly atCall?: (...call: Parameters<Lowering<A>>) => ReturnType<Lowering<A>> | undefined;
 }
 
 const TFJS_TYPES: Partial<Record<DType, DataType>> = {
@@ -71,24 +72,26 @@ class KernelCall<A> {
     return `${this.context.platform} ${precisionPolicy()} ${dtypes.join()}`;
   }
 
-  check(attrs: A): void {
-    this.options.check?.(named(this.names, this.operands), attrs);
-  }
-
-  get bringsData(): boolean {
-    return this.options.ownData?.(named(this.names, this.operands)) ?? false;
+  atCall(attrs: A): ReturnType<Lowering<A>> | undefined {
+    const { names, operands, options, context } = this;
+    return options.atCall?.(inputsOf(names, operands, options), attrs, context);
   }
 
   /** Holds no operand: it outlives the call. */
   lowering(attrs: A): Lower {
     const { names, lower, context, options } = this;
-    const given = (v: Value): Value => (options.storage || v.dtype !== 'u8' ? v : convert(v, 's32'));
-    return values => lower(named(names, values.map(given)), attrs, context);
+    return values => lower(inputsOf(names, values, options), attrs, context);
   }
 }
 
-const named = (names: readonly string[], values: readonly Value[]): Inputs =>
-  Object.fromEntries(names.map((name, i) => [name, values[i]]));
+function inputsOf(
+  names: readonly string[],
+  values: readonly Value[],
+  { storage }: { storage?: boolean },
+): Inputs {
+  const given = (v: Value): Value => (storage || v.dtype !== 'u8' ? v : convert(v, 's32'));
+  return Object.fromEntries(names.map((name, i) => [name, given(values[i])]));
+}
 
 /** Names of the kernels that have a lowering, in order of definition. */
 export const kernelNames: string[] = [];
@@ -109,13 +112,13 @@ export function define<A = NamedAttrMap>(
       xla.beforeKernel();
       const call = new KernelCall(lower, options, inputs, xla);
       const given = (attrs ?? {}) as A;
-      call.check(given);
-      const atOnce = xla.tracing || debugsNaNs() || call.bringsData;
-      const result = atOnce
-        ? call.lowering(given)(call.operands)
-        : xla.calls.defer(`${name} ${call.key} ${attributesText(given)}`, call.operands, () =>
-            call.lowering(structuredClone(given)),
-          );
+      const recorded = (): Results =>
+        xla.tracing || debugsNaNs()
+          ? call.lowering(given)(call.operands)
+          : xla.calls.defer(`${name} ${call.key} ${attributesText(given)}`, call.operands, () =>
+              call.lowering(structuredClone(given)),
+            );
+      const result = call.atCall(given) ?? recorded();
       const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
       const outputs = result instanceof Array ? result.map(info) : info(result as Value);
       if (debugsNaNs() && !xla.tracing) checkOutputs(name, call.infos, [outputs].flat(), xla);

@@ -14,11 +14,12 @@ interface GatherAttrs {
 }
 
 /** Indices that are still on the host are checked; on the device, those out of range are clamped. */
-function checkRange(indices: Value, extent: number): void {
+function checkRange(indices: Value, extent: number): undefined {
   const host = indices.source instanceof DeviceArray ? indices.source.hostData : undefined;
   const wrong = (host as Int32Array | undefined)?.find(i => i < 0 || i >= extent);
   if (wrong !== undefined)
     throw new XlaError(`GatherV2: the index value ${wrong} is not in [0, ${extent - 1}].`);
+  return undefined;
 }
 
 /** result = x[:, …, indices, …, :] along `axis`; the first `batchDims` axes of both go together. */
@@ -56,7 +57,7 @@ function gatherAlong(x: Value, indices: Value, attrs: GatherAttrs): Value {
 
 define<GatherAttrs>('GatherV2', ({ x, indices }, attrs) => gatherAlong(x, indices, attrs), {
   ...MOVE,
-  check: ({ x, indices }, { axis }) =>
+  atCall: ({ x, indices }, { axis }) =>
     checkRange(indices, x.shape[util.parseAxisParam(axis, [...x.shape])[0]]),
 });
 

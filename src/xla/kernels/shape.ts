@@ -50,14 +50,24 @@ define('Boundary', ({ x }) => hlo.boundary(x), MOVE);
 
 define<{ perm: number[] }>('Transpose', ({ x }, { perm }) => hlo.transpose(x, perm), MOVE);
 
-/** Whether the value's data are there, as those of a loop's whole data set are. */
-const isStored = (x: Value): boolean => x.source !== undefined;
+interface SliceAttrs {
+  begin: number | number[];
+  size: number | number[];
+}
+
+/** First indices, and how many from there. */
+function sliceOf(x: Value, { begin, size }: SliceAttrs): { start: number[]; extent: number[] } {
+  const info = { shape: [...x.shape], rank: x.rank };
+  const [start, extent] = slice_util.parseSliceParams(info as never, begin, size);
+  slice_util.assertParamsValid(info as never, start, extent);
+  return { start, extent };
+}
 
 /**
  * Outside of jit, what is taken of stored data begins where data say, not the program: a loop over batches compiles once. The first
  * index of each axis that is not taken whole is an input.
  */
-function sliceAt(x: Value, start: readonly number[], extent: readonly number[], backend: XlaBackend): Value {
+function sliceAt(x: Value, { start, extent }: ReturnType<typeof sliceOf>, backend: XlaBackend): Value {
   const partial = start.flatMap((_, axis) => (extent[axis] < x.shape[axis] ? [axis] : []));
   if (partial.length === 0) return x;
   const given = partial.map(axis => start[axis]);
@@ -69,20 +79,21 @@ function sliceAt(x: Value, start: readonly number[], extent: readonly number[], 
   return hlo.dynamicSlice(x, starts, extent);
 }
 
-define<{ begin: number | number[]; size: number | number[] }>(
+define<SliceAttrs>(
   'Slice',
-  ({ x }, { begin, size }, { backend }) => {
-    const info = { shape: [...x.shape], rank: x.rank };
-    const [start, extent] = slice_util.parseSliceParams(info as never, begin, size);
-    slice_util.assertParamsValid(info as never, start, extent);
-    if (isStored(x) && !backend.tracing) return sliceAt(x, start, extent, backend);
+  ({ x }, attrs) => {
+    const { start, extent } = sliceOf(x, attrs);
     return hlo.slice(
       x,
       start,
       start.map((s, i) => s + extent[i]),
     );
   },
-  { ...MOVE, ownData: ({ x }) => isStored(x) },
+  {
+    ...MOVE,
+    atCall: ({ x }, attrs, { backend }) =>
+      x.source && !backend.tracing ? sliceAt(x, sliceOf(x, attrs), backend) : undefined,
+  },
 );
 
 interface StridedSliceAttrs {

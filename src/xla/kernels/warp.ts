@@ -136,4 +136,4 @@ const rotate: Lowering<RotateAttrs> = ({ image }, attrs, { backend }) => {
   );
   return hlo.reshape(rotated, image.shape);
 };
-define('RotateWithOffset', rotate, { ownData: () => true });
+define('RotateWithOffset', rotate, { atCall: rotate });
