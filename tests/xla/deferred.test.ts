@@ -88,12 +88,12 @@ test('the precision in force is part of a call', () => {
   const x = tf.fill([1, 1], 1 + 2 ** -12);
   const product = () => numbers(x.matMul(x))[0];
   const exact = product();
-  try {
-    setPrecisionPolicy('mixed_bfloat16');
-    expect(product()).toBe(1);
-  } finally {
-    setPrecisionPolicy('float32');
-  }
+  setPrecisionPolicy('mixed_bfloat16');
+  const rounded = product();
+  const readLater = x.matMul(x).add(0);
+  setPrecisionPolicy('float32');
+  expect(rounded).toBe(1);
+  expect(numbers(readLater)).toEqual([1]);
   expect(product()).toBe(exact);
   expect(exact).toBeGreaterThan(1);
 });

@@ -11,7 +11,7 @@ import { checkOutputs, debugsNaNs } from '../debug';
 import { type Lower, type Results, attributesText } from '../deferred';
 import { type DType, type Value, convert } from '../hlo';
 import { runOnHost } from './host';
-import { precisionPolicy } from './precision';
+import { precisionPolicy, underPolicy } from './precision';
 
 /** Inputs of a kernel by name; kernels over lists (Concat, Pack, AddN) find them as `0`, `1`, … through `list`. */
 export type Inputs = Record<string, Value>;
@@ -77,10 +77,11 @@ class KernelCall<A> {
     return options.atCall?.(inputsOf(names, operands, options), attrs, context);
   }
 
-  /** Holds no operand: it outlives the call. */
+  /** Computes by the policy that holds now, whenever it is called. Holds no operand: it outlives the call. */
   lowering(attrs: A): Lower {
     const { names, lower, context, options } = this;
-    return values => lower(inputsOf(names, values, options), attrs, context);
+    const policy = precisionPolicy();
+    return values => underPolicy(policy, () => lower(inputsOf(names, values, options), attrs, context));
   }
 }
 

@@ -21,6 +21,17 @@ export function setPrecisionPolicy(next: PrecisionPolicy): void {
   policy = next;
 }
 
+/** What `f` gives while `which` is the policy. */
+export function underPolicy<T>(which: PrecisionPolicy, f: () => T): T {
+  const before = policy;
+  policy = which;
+  try {
+    return f();
+  } finally {
+    policy = before;
+  }
+}
+
 /** The factor of a product as the policy wants it. */
 export function factor(x: Value): Value {
   if (policy === 'mixed_bfloat16') return hlo.convert(x, 'bf16');
