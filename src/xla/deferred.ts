@@ -84,13 +84,13 @@ function inspect(operands: readonly Value[], lower: Lower): Call | 'lower at onc
 }
 
 /** What tells a program from others, and its parameters in the order in which they are met. */
-export interface Structure {
+export interface GraphStructure {
   readonly key: string;
   readonly parameters: readonly Value[];
 }
 
 /** The structure of the program that computes `roots`; undefined where operations have regions, whose text alone tells. */
-export function structureOf(roots: readonly Value[]): Structure | undefined {
+export function structureOf(roots: readonly Value[]): GraphStructure | undefined {
   const numbers = new Map<Value, number>();
   const parameters: Value[] = [];
   const parts: string[] = [];
