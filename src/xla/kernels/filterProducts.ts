@@ -1,6 +1,6 @@
 /**
  * The filter gradient of a convolution as matrix products: XLA's own convolution of that shape, whose window is the whole image, is two
- * to six times slower on CPUs.
+ * to five times slower on CPUs.
  *
  * dw[i, j, ci, co] = Σ x[n, h(r, i), w(q, j), ci] · dy[n, r, q, co] over images n and output positions (r, q). For each row i of the filter
  * that is one product [kw·ci, n·rows·q] × [n·rows·q, co]: the columns' taps are laid out once, channels first; for the rows' taps the
