@@ -6,13 +6,15 @@
  * types are known, and one value stands for all of its operations. A program is told by the calls that it consists of
  * (`structureOf`); the operations are made (`lowered`) only where no such program has been printed yet.
  */
-import { type TensorType, Value, inOrder } from './hlo';
+import { type TensorType, Value, inOrder, resultsOf } from './hlo';
 import { Recent } from './recent';
 
 /** What a kernel gives: one value, or a list of them. */
 export type Results = Value | readonly Value[];
 
 export type Lower = (operands: readonly Value[]) => Results;
+
+const listed = (results: Results): Value[] => [results].flat() as Value[];
 
 /** A kernel with its attributes, for operands of certain types. */
 interface Call {
@@ -45,24 +47,20 @@ export class Calls {
   private readonly known = new Recent<string, Call | 'lower at once'>(8192);
 
   /**
-   * The results of a kernel, not lowered unless it has to be.
+   * The results of a kernel, not lowered; undefined where it has to be lowered at once.
    * @param key tells the kernel, its attributes and all that its lowering depends on but the operands' types
    * @param prepare gives the lowering, which is kept: its attributes must hold for good
    */
-  defer(key: string, operands: readonly Value[], prepare: () => Lower): Results {
+  defer(key: string, operands: readonly Value[], prepare: () => Lower): Results | undefined {
     const typed = `${key} ${operands.map(v => `${v.dtype}[${v.shape.join()}]`).join(' ')}`;
     let call = this.known.get(typed);
     if (!call) {
       call = inspect(operands, prepare());
       this.known.set(typed, call);
     }
-    if (call === 'lower at once') return prepare()(operands);
+    if (call === 'lower at once') return undefined;
     const whole = new Deferred(call, operands);
-    if (!call.list) return whole;
-    if (call.types.length === 1) return [whole];
-    return call.types.map(
-      ({ dtype, shape }, i) => new Value('result', [whole], dtype, shape, { index: String(i) }),
-    );
+    return call.list ? resultsOf(whole, call.types) : whole;
   }
 }
 
@@ -73,7 +71,7 @@ export class Calls {
 function inspect(operands: readonly Value[], lower: Lower): Call | 'lower at once' {
   const stands = operands.map(({ dtype, shape }) => new Value('parameter', [], dtype, shape));
   const made = lower(stands);
-  const results = [made].flat() as Value[];
+  const results = listed(made);
   const handedOn = ({ op, operands: [from] }: Value): boolean =>
     op === 'parameter' || op === 'constant' || (op === 'reshape' && handedOn(from));
   const given = new Set(stands);
@@ -118,7 +116,7 @@ export function lowered(roots: readonly Value[]): Value[] {
     const call = callOf(v);
     const operands = v.operands.map(o => plain.get(o)!);
     if (call) {
-      const results = [call.lower(operands)].flat() as Value[];
+      const results = listed(call.lower(operands));
       several.set(v, results);
       plain.set(v, results[0]);
     } else if (v.op === 'result' && several.has(v.operands[0])) {

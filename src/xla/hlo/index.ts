@@ -8,7 +8,7 @@ export * from './constant';
 export * from './elementwise';
 export * from './shape';
 export * from './gather';
-export { type Combine } from './region';
+export { type Combine, resultsOf } from './region';
 export { type Window } from './window';
 export * from './reduce';
 export * from './linear';

@@ -19,7 +19,11 @@ export function several(
   attrs: Record<string, string> = {},
   regions: readonly Region[] = [],
 ): Value[] {
-  const whole = new Value(op, operands, types[0].dtype, types[0].shape, attrs, regions, types);
+  return resultsOf(new Value(op, operands, types[0].dtype, types[0].shape, attrs, regions, types), types);
+}
+
+/** The results of an operation that has so many: itself, or values that take them out. */
+export function resultsOf(whole: Value, types: readonly TensorType[]): Value[] {
   if (types.length === 1) return [whole];
   return types.map((t, i) => new Value('result', [whole], t.dtype, t.shape, { index: String(i) }));
 }

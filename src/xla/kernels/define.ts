@@ -113,13 +113,13 @@ export function define<A = NamedAttrMap>(
       xla.beforeKernel();
       const call = new KernelCall(lower, options, inputs, xla);
       const given = (attrs ?? {}) as A;
-      const recorded = (): Results =>
+      const deferred = (): Results | undefined =>
         xla.tracing || debugsNaNs()
-          ? call.lowering(given)(call.operands)
+          ? undefined
           : xla.calls.defer(`${name} ${call.key} ${attributesText(given)}`, call.operands, () =>
               call.lowering(structuredClone(given)),
             );
-      const result = call.atCall(given) ?? recorded();
+      const result = call.atCall(given) ?? deferred() ?? call.lowering(given)(call.operands);
       const info = (v: Value): TensorInfo => xla.makeTensorInfo(v, TFJS_TYPES[v.dtype]!);
       const outputs = result instanceof Array ? result.map(info) : info(result as Value);
       if (debugsNaNs() && !xla.tracing) checkOutputs(name, call.infos, [outputs].flat(), xla);

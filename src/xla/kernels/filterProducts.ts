@@ -64,15 +64,15 @@ export function filterProducts(x: Value, dy: Value, [rows, columns]: readonly Ax
   const groups = groupsOf(n, dy.size / co);
   // Neither is computed anew for each tap.
   const [image, gradient] = [hlo.barrier(x), hlo.barrier(dy)];
-  const grouped = (v: Value): Value => hlo.reshape(v, [groups, n / groups, ...v.shape.slice(1)]);
 
-  /** Rows of a phase, the columns that each tap meets: [groups, kw·ci, n/groups, rows, q]. */
+  /** Rows of a phase, the columns that each tap meets: [groups, kw·ci, n/groups·rows, q]. */
   const operand = remembered((rowPhase: number) => {
     const channelsFirst = remembered((phase: number) => {
       const strides = [1, rows.stride, columns.stride, 1];
       const pixels = hlo.barrier(hlo.slice(image, [0, rowPhase, phase, 0], [n, h, w, ci], strides));
-      const moved = hlo.transpose(grouped(pixels), [0, 4, 1, 2, 3]);
-      const [, , , height, width] = moved.shape;
+      const [, height, width] = pixels.shape;
+      const grouped = hlo.reshape(pixels, [groups, n / groups, height, width, ci]);
+      const moved = hlo.transpose(grouped, [0, 4, 1, 2, 3]);
       return hlo.barrier(hlo.reshape(moved, [groups, ci, (n / groups) * height, width]));
     });
     const taps = startsOf(columns).map(({ phase, shift }) =>
