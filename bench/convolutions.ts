@@ -2,11 +2,10 @@
  * npm run bench:conv: the convolutions of the bench's networks, forward and both gradients, in each of the forms that they are lowered to on a
  * CPU – XLA's own convolution, Winograd's filtering, matrix products –, in turns. What src/xla/kernels/winograd.ts weighs was read off this.
  */
-import * as fs from 'fs';
-import * as path from 'path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
-import { machine } from './machine';
+import { saveRecord } from './record';
+import { median } from './table';
 import { type Jit, jit, useXla } from '../src/xla';
 import { type Value } from '../src/xla/hlo';
 import {
@@ -76,7 +75,8 @@ interface Measured {
 
 async function measure(shape: Case, part: Part, runs: number): Promise<Measured> {
   const [n, side, ci, co, stride, kernel] = shape;
-  const [x, w] = [[n, side, side, ci], [kernel, kernel, ci, co]]; // prettier-ignore
+  const x = [n, side, side, ci];
+  const w = [kernel, kernel, ci, co];
   const y = [n, side / stride, side / stride, co];
   const shapes = { forward: [x, w], 'input gradient': [y, w], 'filter gradient': [x, y] }[part];
   const [a, b] = shapes.map((s, i) => tf.randomUniform(s, -1, 1, 'float32', i + 1));
@@ -96,7 +96,7 @@ async function measure(shape: Case, part: Part, runs: number): Promise<Measured>
   const times = programs.map(() => [] as number[]);
   for (let i = 0; i < runs; i++) for (const [k, f] of programs.entries()) times[k].push(await run(f));
   tf.dispose([a, b]);
-  const summary = times.map(list => list.sort((p, q) => p - q)).map(list => ({ fastest: list[0], median: list[runs >> 1] })); // prettier-ignore
+  const summary = times.map(list => ({ fastest: Math.min(...list), median: median(list) }));
   return { case: shape, part, ms: Object.fromEntries(forms.map((form, i) => [form, summary[i]])) };
 }
 
@@ -119,9 +119,7 @@ async function main({ runs, save }: { runs: number; save?: string }): Promise<vo
       console.log(`${name.padEnd(24)}${part.padEnd(16)}${cells.map(cell => cell.padStart(12)).join('')}`);
     }
   }
-  if (!save) return;
-  const record = { date: new Date().toISOString(), node: process.version, machine: machine(), runs, results };
-  fs.writeFileSync(path.join(__dirname, 'results', `${save}.json`), `${JSON.stringify(record, null, 1)}\n`);
+  if (save) saveRecord(save, { runs, results });
 }
 
 void new Command('bench:conv')

@@ -3,11 +3,10 @@
  * A step is forward, backward, SGD with momentum and weight decay, and batch norm's moving averages, on a fixed batch.
  */
 import { execFileSync } from 'child_process';
-import * as fs from 'fs';
 import * as path from 'path';
 import { Command } from 'commander';
-import { machine } from './machine';
 import { Peer, type Ready, type Variant } from './peer';
+import { saveRecord } from './record';
 import { type Result, formatTable } from './table';
 
 const ROOT = path.join(__dirname, '..');
@@ -87,14 +86,6 @@ async function measure(peers: ReadonlyMap<Peer, Ready>, o: Options): Promise<Res
   return [...peers].map(([peer, ready]) => ({ name: peer.name, ...ready, ...times.get(peer)! }));
 }
 
-function save(file: string, results: readonly Result[], o: Options): void {
-  const record = {
-    ...{ model: o.model, batch: o.batch, precision: o.precision, date: new Date().toISOString() },
-    ...{ node: process.version, machine: machine(), results },
-  };
-  fs.writeFileSync(file, `${JSON.stringify(record, undefined, 2)}\n`);
-}
-
 async function main(): Promise<void> {
   const venvPython = path.join(VENV, 'bin', 'python');
   const whole = (text: string): number => Number.parseInt(text, 10);
@@ -121,7 +112,8 @@ async function main(): Promise<void> {
   if (peers.size === 0) program.error('Nothing to measure: no peer runs here.');
   const results = await measure(peers, o);
   console.log(formatTable(results, o.batch));
-  if (o.save) save(path.join(__dirname, 'results', `${o.save}.json`), results, o);
+  const { model, batch, precision } = o;
+  if (o.save) saveRecord(o.save, { model, batch, precision, results });
 }
 
 void main();

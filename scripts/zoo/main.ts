@@ -2,14 +2,11 @@
  * The second half of `npm run zoo`: runs models that others published on `xla`, compares their outputs with those of TensorFlow.js's
  * plain JavaScript back end, and times them beside WebAssembly.
  */
-import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
-import { machine } from '../../bench/machine';
+import { saveRecord } from '../../bench/record';
 import { median } from '../../bench/table';
-import { replaceFile } from '../../src/atomicFile';
 import { selectBackend } from '../../src/backends';
-import { projectRoot } from '../../src/backends/projectRoot';
 import { jit } from '../../src/xla';
 import { type ZooModel, zooModels } from './models';
 
@@ -134,19 +131,7 @@ async function main(options: { only?: string; runs: number; save?: string }): Pr
     }
     tf.disposeVariables();
   }
-  if (!options.save) return;
-  const record = {
-    date: new Date().toISOString(),
-    node: process.version,
-    machine: machine(),
-    runs: options.runs,
-    results,
-    refused,
-  };
-  replaceFile(
-    path.join(projectRoot(), 'bench', 'results', `${options.save}.json`),
-    `${JSON.stringify(record, null, 1)}\n`,
-  );
+  if (options.save) saveRecord(options.save, { runs: options.runs, results, refused });
 }
 
 new Command('zoo')
