@@ -7,6 +7,7 @@ import { XlaError } from './errors';
 import { type CacheOptions, ExecutableCache } from './executableCache';
 import { installedFor } from './folders';
 import './kernels';
+import { type Native, loadNative } from './native';
 import {
   type ClientOptions,
   type CompileOptions,
@@ -54,6 +55,8 @@ export interface XlaInfo {
   readonly platformVersion: string;
   readonly apiVersion: { readonly major: number; readonly minor: number };
   readonly devices: readonly PjrtDevice[];
+  /** Whether convolutions are computed by kernels of our own, see native/. */
+  readonly native: Native;
   /** Plugins that were tried or seen before, and why they are not used. */
   readonly passedOver: readonly PassedOver[];
 }
@@ -84,9 +87,9 @@ export function xlaStats(): {
   return { ...stats, ...deviceMemory };
 }
 
-function makeRuntime(client: PjrtClient, { flags = {}, cache }: XlaOptions): Runtime {
+function makeRuntime(client: PjrtClient, { flags = {}, cache }: XlaOptions, native: Native): Runtime {
   const disk = cache !== false && process.env.XLA_CACHE !== 'off';
-  return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined);
+  return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined, native.works);
 }
 
 function clientOptions(plugin: Plugin, { cpuDevices, ...options }: XlaOptions): ClientOptions {
@@ -103,15 +106,17 @@ function open(options: XlaOptions): { info: XlaInfo; backend: XlaBackend } {
   for (const plugin of wanted) {
     try {
       const client = PjrtClient.create(plugin, clientOptions(plugin, options));
+      const native = loadNative(client);
       const info: XlaInfo = {
         plugin,
         platform: client.platformName,
         platformVersion: client.platformVersion,
         apiVersion: client.apiVersion,
         devices: client.devices,
+        native,
         passedOver: failed,
       };
-      return { info, backend: new XlaBackend(makeRuntime(client, options)) };
+      return { info, backend: new XlaBackend(makeRuntime(client, options, native)) };
     } catch (error) {
       failed.push({ path: plugin.path, reason: error instanceof Error ? error.message : String(error) });
     }

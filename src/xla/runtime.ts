@@ -56,6 +56,8 @@ export class Runtime {
     private readonly compileOptions: CompileOptions = {},
     /** Programs on disk; without it each process compiles its own. */
     private readonly disk?: ExecutableCache,
+    /** Whether programs may call the kernels of native/, except while `jit` records for several devices. */
+    public native = false,
   ) {
     this.platform = process.env.XLA_WRITE_FOR || client.platformName;
   }

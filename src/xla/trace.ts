@@ -66,8 +66,10 @@ export function record<A extends unknown[], R>(
   });
   if (sharding) checkSharding(sharding, placeholders, runtime.client, name);
   backend.unknown = new Set([...placeholders, ...before.values()]);
-  const { platform } = runtime;
+  const { platform, native } = runtime;
   runtime.platform = options.platform ?? platform;
+  // XLA can't divide what it doesn't know.
+  runtime.native = native && !(sharding && sharding.devices > 1);
   const unwatch = watchVariables(v => created.set(v, retained(backend.settle(v))));
   try {
     let traced: Traced | undefined;
@@ -106,6 +108,7 @@ export function record<A extends unknown[], R>(
   } finally {
     backend.unknown = undefined;
     runtime.platform = platform;
+    runtime.native = native;
     unwatch();
     for (const value of before.values()) value.release();
   }

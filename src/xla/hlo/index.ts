@@ -13,5 +13,6 @@ export { type Window } from './window';
 export * from './reduce';
 export * from './linear';
 export * from './control';
+export * from './foreign';
 export * from './print';
 export { type CutOptions, type Part, cut } from './cut';

@@ -7,6 +7,7 @@ import { type Context, define } from './define';
 import { depthwise, depthwiseFilter, depthwiseInput, filterTapsFit, tapsFit } from './depthwise';
 import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
+import { nativeFilterGradient, nativeFits, nativeForward, nativeInputGradient } from './native';
 import { factor, precisionPolicy, productPrecision } from './precision';
 import { type Rival, type WinogradOptions, winograd, winogradFilter, winogradTile } from './winograd';
 
@@ -31,6 +32,8 @@ export interface Convolution {
   readonly winograd?: number;
   /** The same for the filter's gradient. */
   readonly winogradFilter?: number;
+  /** What our own kernels compute. */
+  readonly native?: { readonly forward: boolean; readonly input: boolean; readonly filter: boolean };
 }
 
 /**
@@ -77,6 +80,8 @@ function filtered(tile: number, x: Value, w: Value, options: WinogradOptions): V
 /** y = x * w. */
 export function forward(x: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
+  if (c.native?.forward)
+    return hlo.convert(nativeForward(wideFactor(x), wideFactor(w), c.axes), factor(x).dtype);
   const padding = c.axes.map(forwardPadding);
   if (c.winograd) {
     const low = padding.map(([before]) => before);
@@ -100,6 +105,8 @@ export function forward(x: Value, w: Value, c: Convolution): Value {
  */
 export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(inputGradient, dy, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
+  if (c.native?.input)
+    return hlo.convert(nativeInputGradient(wideFactor(dy), wideFactor(w), c.axes), factor(dy).dtype);
   const spatial = c.axes.map((_, i) => i);
   const padding = c.axes.map(inputGradientPadding);
   const strides = c.axes.map(a => a.stride);
@@ -133,6 +140,7 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 /** dL/dw: the input convolved with the gradient, batch and channels swapped. */
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
+  if (c.native?.filter) return nativeFilterGradient(wideFactor(x), wideFactor(dy), c.axes);
   if (c.winogradFilter) return winogradFilter(c.winogradFilter, wideFactor(x), wideFactor(dy), c.axes);
   if (c.products) return filterProducts(factor(x), factor(dy), c.axes);
   const gradient = hlo.convolution(factor(x), factor(dy), {
@@ -175,7 +183,7 @@ export function convolution2D(
   x: readonly number[],
   w: readonly number[],
   attrs: Conv2DAttrs,
-  { platform }: Context,
+  { platform, native }: Context,
 ): Convolution {
   const format = attrs.dataFormat ?? 'NHWC';
   const groups = attrs.groups ?? 1;
@@ -201,6 +209,14 @@ export function convolution2D(
     winograd: plain ? tile(smallerThan(2) ? 'smallImage' : 'convolution') : undefined,
     winogradFilter: plain ? tile('products') : undefined,
     products: plain && productsFit(axes),
+    native:
+      plain && native
+        ? {
+            forward: nativeFits(axes, w[3] / groups),
+            input: nativeFits(axes, w[2]),
+            filter: nativeFits(axes, w[3] / groups),
+          }
+        : undefined,
   };
 }
 

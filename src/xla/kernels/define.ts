@@ -22,6 +22,8 @@ export interface Context {
   readonly dtypes: Record<string, DataType>;
   /** Platform that the program will run on, as the plugin names it: 'cpu', 'cuda', … */
   readonly platform: string;
+  /** Whether it may call the kernels of ../native. */
+  readonly native: boolean;
 }
 
 export type Lowering<A> = (inputs: Inputs, attrs: A, context: Context) => Value | readonly Value[];
@@ -63,7 +65,8 @@ class KernelCall<A> {
     this.infos = this.names.map(key => inputs[key]!);
     this.operands = this.infos.map(info => backend.getValue(info));
     const dtypes = Object.fromEntries(this.names.map((key, i) => [key, this.infos[i].dtype]));
-    this.context = { backend, dtypes, platform: backend.runtime.platform };
+    const { platform, native } = backend.runtime;
+    this.context = { backend, dtypes, platform, native };
   }
 
   /** What the lowering depends on beside attributes and the values' types. */

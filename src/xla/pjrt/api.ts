@@ -77,7 +77,7 @@ const RTLD_NOW = 2;
  * Loads a library for as long as the process lives. koffi closes its libraries when Node ends; a plugin's code would be
  * gone before its own handlers of the process's end are called, and its threads still run.
  */
-function loadForGood(path: string): koffi.LibraryHandle {
+export function loadForGood(path: string): koffi.LibraryHandle {
   const library = koffi.load(path);
   if (process.platform !== 'win32')
     koffi.load(null).func('void* dlopen(const char* path, int flags)')(path, RTLD_NOW);
@@ -155,6 +155,25 @@ export class PjrtApi {
     return args;
   }
 
+  /** A slot of the extension of that type; undefined where the plugin doesn't have it, or an older one that ends before the slot. */
+  extensionSlot(type: number, slot: number): bigint | undefined {
+    const u64 = (address: bigint, i: number) =>
+      Buffer.from(bytesAt(address + BigInt(SLOT * i), SLOT)).readBigUInt64LE();
+    for (let at = this.table.readBigUInt64LE(SLOT); at; at = u64(at, 2)) {
+      if (Number(u64(at, 1) & 0xffffffffn) !== type) continue;
+      return u64(at, 0) >= SLOT * (slot + 1) ? u64(at, slot) || undefined : undefined;
+    }
+    return undefined;
+  }
+
+  /**
+   * Calls a function of an extension, which returns an error or null as all others.
+   * @throws PjrtError with the plugin's message
+   */
+  callFunction(name: string, address: bigint, args: Buffer): void {
+    this.check(name, koffi.call(address, prototype, args) as bigint | null);
+  }
+
   /** Calls a function that a struct brought, e.g. the one that frees what it points to. */
   callAt(address: bigint, argument: bigint): void {
     koffi.call(address, prototype, argument);
@@ -174,7 +193,7 @@ export class PjrtApi {
     return pointer;
   }
 
-  private check(name: FunctionName, error: bigint | null): void {
+  private check(name: string, error: bigint | null): void {
     if (!error) return;
     const said = struct(error, 0, 0);
     koffi.call(this.pointer('Error_Message'), prototype, said);

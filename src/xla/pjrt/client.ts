@@ -5,6 +5,7 @@ import { PjrtApi } from './api';
 import { awaitEventSync, PjrtBuffer } from './buffer';
 import { type CompileOptions } from './compileOptions';
 import { PjrtExecutable } from './executable';
+import { registerHandlers } from './foreign';
 import { addressOf, pointersAt, slotOf, struct, textAt } from './memory';
 import { type NamedValue, readNamedValues, writeNamedValues } from './namedValues';
 import { librariesBefore, prepareEnvironment } from './platform';
@@ -93,6 +94,14 @@ export class PjrtClient {
   private compileArgs(mlir: string, options?: CompileOptions): { args: Buffer; keepAlive: Buffer[] } {
     const { slots, keepAlive } = encodeProgram(this.plugin, mlir, options);
     return { args: struct(this.handle, ...slots, 0), keepAlive };
+  }
+
+  /**
+   * Has programs know handlers of a library, each by its function's name: see foreign.ts.
+   * @throws XlaError, PjrtError where the plugin can't
+   */
+  registerHandlers(library: string, names: readonly string[]): void {
+    registerHandlers(this.api, this.plugin.path, library, names);
   }
 
   /** Compiles StableHLO text. */

@@ -1,0 +1,102 @@
+/* Kernels for CPUs where XLA's own are slow, as handlers of XLA's foreign functions. They know only arrays; what computes what is decided in ../kernels. */
+#include "ffi.h"
+
+#include "parallel.h"
+#include "tiles.h"
+
+#include "convolution.h"
+
+static Failure refuse(const Call *call, const char *why) {
+  return call->api->error_create(&(ErrorArguments){sizeof(ErrorArguments), 0, why, INVALID_ARGUMENT});
+}
+
+/* Answers XLA's question, when it registers a handler, which version of the interface it was made for. */
+static int is_question(Call *call) {
+  for (Extension *e = call->extensions; e; e = e->next)
+    if (e->type == METADATA_EXTENSION) {
+      ((MetadataExtension *)e)->metadata->version.major = 0;
+      ((MetadataExtension *)e)->metadata->version.minor = 1;
+      return 1;
+    }
+  return 0;
+}
+
+/* Fails unless the call has arrays of floats of four axes, `a` and `b`, one result, and the attribute with strides, dilations and padding. */
+static Failure checked(const Call *call) {
+  if (call->arguments.size != 2 || call->results.size != 1 || call->attributes.size != 1) return refuse(call, "convolution: takes two arrays, one attribute");
+  const Array *arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
+  for (int i = 0; i < 3; i++)
+    if (arrays[i]->rank != 4 || arrays[i]->type != FLOAT32) return refuse(call, "convolution: takes f32 arrays of four axes");
+  const AttributeArray *window = call->attributes.values[0];
+  if (call->attributes.types[0] != ARRAY_ATTRIBUTE || window->type != INT64 || window->size != 6) return refuse(call, "convolution: takes six integers");
+  return 0;
+}
+
+static Convolution convolution(const Call *call, const Array *x, const Array *w, const Array *y) {
+  const int64_t *window = ((AttributeArray *)call->attributes.values[0])->data;
+  return (Convolution){
+      .images = x->dims[0],
+      .height = x->dims[1],
+      .width = x->dims[2],
+      .inputs = x->dims[3],
+      .rows = y->dims[1],
+      .columns = y->dims[2],
+      .outputs = y->dims[3],
+      .kernel_rows = w->dims[0],
+      .kernel_columns = w->dims[1],
+      .row_stride = window[0],
+      .column_stride = window[1],
+      .row_dilation = window[2],
+      .column_dilation = window[3],
+      .top = window[4],
+      .left = window[5],
+  };
+}
+
+/* y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs]. */
+Failure convolution_forward(Call *call) {
+  if (is_question(call)) return 0;
+  Failure failure = checked(call);
+  if (failure) return failure;
+  const Array *x = call->arguments.arrays[0], *w = call->arguments.arrays[1], *y = call->results.arrays[0];
+  Work work = {convolution(call, x, w, y), x->data, w->data, y->data, 0};
+  const Convolution *c = &work.c;
+  work.parts = row_parts(c->images, c->rows, (size_t)c->width * c->inputs * c->row_stride);
+  parallel(call, c->images * work.parts, forward_round, &work);
+  return 0;
+}
+
+/* dx [n, height, width, inputs] of dy [n, rows, columns, outputs] and w, here [kernel rows, kernel columns, outputs, inputs]. */
+Failure convolution_input_gradient(Call *call) {
+  if (is_question(call)) return 0;
+  Failure failure = checked(call);
+  if (failure) return failure;
+  const Array *dy = call->arguments.arrays[0], *w = call->arguments.arrays[1], *dx = call->results.arrays[0];
+  Work work = {convolution(call, dx, w, dy), dy->data, w->data, dx->data, 0};
+  const Convolution *c = &work.c;
+  work.parts = row_parts(c->images, c->height, (size_t)c->columns * c->outputs);
+  parallel(call, c->images * work.parts, input_round, &work);
+  return 0;
+}
+
+/* dw [kernel rows, kernel columns, inputs, outputs] of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
+Failure convolution_filter_gradient(Call *call) {
+  if (is_question(call)) return 0;
+  Failure failure = checked(call);
+  if (failure) return failure;
+  const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1], *dw = call->results.arrays[0];
+  Work work = {convolution(call, x, dw, dy), x->data, dy->data, dw->data, 0};
+  const Convolution *c = &work.c;
+  int blocks = up(c->outputs, 2 * LANES);
+  work.parts = at_most(c->images, up(ROUNDS, blocks));
+  float *parts = work.parts > 1 ? malloc(sizeof(float) * work.parts * c->kernel_rows * c->kernel_columns * c->inputs * c->outputs) : 0;
+  if (!parts) work.parts = 1;
+  else work.result = parts;
+  parallel(call, work.parts * blocks, filter_round, &work);
+  if (!parts) return 0;
+  work.a = parts;
+  work.result = dw->data;
+  parallel(call, ROUNDS, sum_round, &work);
+  free(parts);
+  return 0;
+}
