@@ -37,7 +37,7 @@ const CASES: readonly Case[] = [
   [32, 2, 512, 512, 1, 3],
 ];
 
-type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products';
+type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products' | 'native';
 type Part = 'forward' | 'input gradient' | 'filter gradient';
 
 const FORMS: Record<Form, Partial<Convolution>> = {
@@ -45,15 +45,19 @@ const FORMS: Record<Form, Partial<Convolution>> = {
   'winograd 2': { winograd: 2, winogradFilter: 2 },
   'winograd 4': { winograd: 4, winogradFilter: 4 },
   products: { products: true },
+  native: { native: { forward: true, input: true, filter: true } },
 };
 const PARTS: Record<Part, (a: Value, b: Value, c: Convolution) => Value> = {
   forward,
   'input gradient': inputGradient,
   'filter gradient': filterGradient,
 };
-/** Only 3×3 kernels of stride 1 are filtered by Winograd; products are a form of the filter's gradient. */
-const applies = (form: Form, part: Part, [, , , , stride, kernel]: Case): boolean =>
-  form === 'xla' || (form === 'products' ? part === 'filter gradient' : stride === 1 && kernel === 3);
+/** Which forms there are of what: Winograd's of 3×3 kernels of stride 1, products of the filter's gradient. */
+function applies(form: Form, part: Part, [, , ci, co, stride, kernel]: Case): boolean {
+  if (form === 'xla') return true;
+  if (form === 'native') return (part === 'input gradient' ? ci : co) % 16 === 0;
+  return form === 'products' ? part === 'filter gradient' : stride === 1 && kernel === 3;
+}
 
 for (const [form, change] of Object.entries(FORMS))
   for (const [part, product] of Object.entries(PARTS))
@@ -61,7 +65,7 @@ for (const [form, change] of Object.entries(FORMS))
       `Bench ${part} ${form}`,
       ({ a, b }, attrs, context) => {
         const c = convolution2D(attrs.x, attrs.w, attrs, context);
-        const none = { winograd: undefined, winogradFilter: undefined, products: false };
+        const none = { winograd: undefined, winogradFilter: undefined, products: false, native: undefined };
         return product(a, b, { ...c, ...none, ...change });
       },
     );

@@ -22,3 +22,33 @@ export function foreignCall(
     result_layouts: `[${rowMajor(result)}]`,
   });
 }
+
+/** Calls that need not be made: what they give is another result of the call that makes their operand. */
+const alongside = new WeakMap<Value, Value>();
+
+/** Whether a value is what handler `target` makes. */
+export const madeBy = (v: Value, target: string): boolean =>
+  v.op === 'custom_call' && v.attrs.call_target_name === `"${target}"`;
+
+/**
+ * Says that `call` may give `side` as its second result; `side`'s own operands and attributes fall away then. In a program that holds one of them
+ * only, or where they are apart, each is called by itself.
+ */
+export const computeAlongside = (side: Value, call: Value): void => void alongside.set(side, call);
+
+/** The calls among these values that give two results, with the second. */
+export function sideResults(values: Iterable<Value>): Map<Value, Value> {
+  const all = new Set(values);
+  const sides = new Map<Value, Value>();
+  for (const side of all) {
+    const call = alongside.get(side);
+    if (call && all.has(call) && call.op === 'custom_call' && !sides.has(call)) sides.set(call, side);
+  }
+  return sides;
+}
+
+/** The attributes of a call that gives two results. */
+export const withSide = (call: Value, side: Value): Value['attrs'] => ({
+  ...call.attrs,
+  result_layouts: `[${[call, side].map(rowMajor).join(', ')}]`,
+});

@@ -1,7 +1,8 @@
 /** Prints a graph as a StableHLO module in MLIR text. Equal graphs print equal texts: the text is the cache key. */
 import { worthWriting } from './materialize';
 import { type TensorType, typeText } from './types';
-import { type Region, type Value, dependencies, insideRegion } from './value';
+import { sideResults, withSide } from './foreign';
+import { type Region, type Value, dependencies, inOrder, insideRegion } from './value';
 
 /** What a program is compiled from. */
 export interface ProgramText {
@@ -83,6 +84,8 @@ export function printModule(roots: readonly Value[], options: ModuleOptions = {}
 
 class Printer {
   readonly lines: string[] = [];
+  /** Second results of foreign calls. */
+  private readonly sides = new Map<Value, Value>();
   private count = 0;
 
   constructor(
@@ -94,6 +97,9 @@ class Printer {
 
   /** Emits all values that `roots` need and that have no name yet, operands first; with `only`, just those of it. */
   emitAll(roots: readonly Value[], indent: string, only?: ReadonlySet<Value>): void {
+    const scope = only ?? inOrder(roots, v => (this.given.has(v) ? [] : dependencies(v)));
+    for (const [call, side] of sideResults(scope))
+      if (!this.given.has(side) && !this.given.has(call)) this.sides.set(call, side);
     const stack: Value[] = [];
     for (const root of roots) {
       stack.push(root);
@@ -132,8 +138,12 @@ class Printer {
     } else if (SHORT.has(v.op) && v.operands[0].dtype === v.dtype) {
       this.lines.push(`${indent}${name} = stablehlo.${v.op} ${operands} : ${type}`);
     } else {
-      const results: readonly TensorType[] = v.results ?? [v];
-      const attributes = Object.entries(v.attrs).map(([key, value]) => `${key} = ${value}`);
+      const side = this.sides.get(v);
+      const results: readonly TensorType[] = side ? [v, side] : (v.results ?? [v]);
+      if (side) [v, side].forEach((result, i) => this.names.set(result, `${name}#${i}`));
+      const attributes = Object.entries(side ? withSide(v, side) : v.attrs).map(
+        ([key, value]) => `${key} = ${value}`,
+      );
       const head = `${indent}${name}${results.length > 1 ? `:${results.length}` : ''} = "stablehlo.${v.op}"(${operands})`;
       const signature = `(${v.operands.map(typeText).join(', ')}) -> ${
         results.length === 1 ? typeText(results[0]) : `(${results.map(typeText).join(', ')})`

@@ -7,7 +7,13 @@ import { type Context, define } from './define';
 import { depthwise, depthwiseFilter, depthwiseInput, filterTapsFit, tapsFit } from './depthwise';
 import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
-import { nativeFilterGradient, nativeFits, nativeForward, nativeInputGradient } from './native';
+import {
+  type NativeParts,
+  nativeFilterGradient,
+  nativeForward,
+  nativeInputGradient,
+  nativeParts,
+} from './native';
 import { factor, precisionPolicy, productPrecision } from './precision';
 import { type Rival, type WinogradOptions, winograd, winogradFilter, winogradTile } from './winograd';
 
@@ -33,7 +39,7 @@ export interface Convolution {
   /** The same for the filter's gradient. */
   readonly winogradFilter?: number;
   /** What our own kernels compute. */
-  readonly native?: { readonly forward: boolean; readonly input: boolean; readonly filter: boolean };
+  readonly native?: NativeParts;
 }
 
 /**
@@ -80,7 +86,7 @@ function filtered(tile: number, x: Value, w: Value, options: WinogradOptions): V
 /** y = x * w. */
 export function forward(x: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
-  if (c.native?.forward)
+  if (c.native?.forward && !c.winograd)
     return hlo.convert(nativeForward(wideFactor(x), wideFactor(w), c.axes), factor(x).dtype);
   const padding = c.axes.map(forwardPadding);
   if (c.winograd) {
@@ -105,7 +111,7 @@ export function forward(x: Value, w: Value, c: Convolution): Value {
  */
 export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(inputGradient, dy, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
-  if (c.native?.input)
+  if (c.native?.input && !c.winograd)
     return hlo.convert(nativeInputGradient(wideFactor(dy), wideFactor(w), c.axes), factor(dy).dtype);
   const spatial = c.axes.map((_, i) => i);
   const padding = c.axes.map(inputGradientPadding);
@@ -140,7 +146,8 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 /** dL/dw: the input convolved with the gradient, batch and channels swapped. */
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
-  if (c.native?.filter) return nativeFilterGradient(wideFactor(x), wideFactor(dy), c.axes);
+  if (c.native?.filter && !c.winogradFilter)
+    return nativeFilterGradient(wideFactor(x), wideFactor(dy), c.axes);
   if (c.winogradFilter) return winogradFilter(c.winogradFilter, wideFactor(x), wideFactor(dy), c.axes);
   if (c.products) return filterProducts(factor(x), factor(dy), c.axes);
   const gradient = hlo.convolution(factor(x), factor(dy), {
@@ -203,21 +210,21 @@ export function convolution2D(
   const separate = groups > 1 && w[2] > 1;
   const plain = format === 'NHWC' && (groups === 1 || separate);
   const smallerThan = (kernels: number) => axes.some(a => Math.min(a.input, a.output) < kernels * a.kernel);
-  const tile = (rival: Rival) => winogradTile(x[0], axes, [w[2], w[3] / groups], rival);
-  return {
-    ...{ axes, layout, groups, separate, padFirst: smallerThan(1) },
-    winograd: plain ? tile(smallerThan(2) ? 'smallImage' : 'convolution') : undefined,
-    winogradFilter: plain ? tile('products') : undefined,
+  const shape = {
+    axes,
+    layout,
+    groups,
+    separate,
+    padFirst: smallerThan(1),
     products: plain && productsFit(axes),
-    native:
-      plain && native
-        ? {
-            forward: nativeFits(axes, w[3] / groups),
-            input: nativeFits(axes, w[2]),
-            filter: nativeFits(axes, w[3] / groups),
-          }
-        : undefined,
   };
+  if (!plain) return shape;
+  const tile = (rival: Rival) => winogradTile(x[0], axes, [w[2], w[3] / groups], rival);
+  const xla = tile(smallerThan(2) ? 'smallImage' : 'convolution');
+  const able = native ? nativeParts([w[0], w[1], w[2], w[3] / groups]) : undefined;
+  const winograd = able?.forward && able.input ? tile('native') : xla;
+  const winogradFilter = tile(able?.filter ? 'nativeFilter' : 'products');
+  return { ...shape, winograd, winogradFilter, native: able };
 }
 
 const channelAxis = (attrs: Conv2DAttrs): number => (attrs.dataFormat === 'NCHW' ? 1 : 3);

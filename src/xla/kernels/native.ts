@@ -1,4 +1,4 @@
-/** Convolutions by the kernels of ../native: which ones can be, and how they are called. */
+/** Lowerings to the kernels of ../native: what they can compute, and how they are called. */
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type Handler } from '../native';
@@ -8,11 +8,33 @@ import { type Axis } from './geometry';
 const MOST_TAPS = 256;
 const CHANNELS = 16;
 
-/** Whether the kernels compute a convolution whose result (y, dx or dw) has so many channels. */
-export const nativeFits = (axes: readonly Axis[], channels: number): boolean =>
-  channels % CHANNELS === 0 && axes.reduce((taps, a) => taps * a.kernel, 1) <= MOST_TAPS;
+/**
+ * Weights up to which the kernels are faster than XLA: they read all of them for each image, which a processor's cache must hold. The filter's
+ * gradient is read and written.
+ */
+const MOST_WEIGHTS = 2 ** 19;
+const MOST_GRADIENTS = 2 ** 18;
 
-function call(
+/** Which parts of a convolution with a kernel [kh, kw, ci, co] the kernels compute well. */
+export interface NativeParts {
+  readonly forward: boolean;
+  readonly input: boolean;
+  readonly filter: boolean;
+}
+
+export function nativeParts(kernel: readonly number[]): NativeParts {
+  const [rows, columns, inputs, outputs] = kernel;
+  const weights = rows * columns * inputs * outputs;
+  const fits = (channels: number, most: number): boolean =>
+    rows * columns <= MOST_TAPS && channels % CHANNELS === 0 && weights <= most;
+  return {
+    forward: fits(outputs, MOST_WEIGHTS),
+    input: fits(inputs, MOST_WEIGHTS),
+    filter: fits(outputs, MOST_GRADIENTS),
+  };
+}
+
+function convolution(
   target: Handler,
   operands: readonly Value[],
   shape: readonly number[],
@@ -24,11 +46,11 @@ function call(
 
 /** y [n, rows, columns, co] of x [n, h, w, ci] and a kernel [kh, kw, ci, co]. */
 export const nativeForward = (x: Value, w: Value, axes: readonly Axis[]): Value =>
-  call('convolution_forward', [x, w], [x.shape[0], ...axes.map(a => a.output), w.shape[3]], axes);
+  convolution('convolution_forward', [x, w], [x.shape[0], ...axes.map(a => a.output), w.shape[3]], axes);
 
 /** dx [n, h, w, ci] of dy [n, rows, columns, co] and the kernel. */
 export const nativeInputGradient = (dy: Value, w: Value, axes: readonly Axis[]): Value =>
-  call(
+  convolution(
     'convolution_input_gradient',
     [dy, hlo.transpose(w, [0, 1, 3, 2])],
     [dy.shape[0], ...axes.map(a => a.input), w.shape[2]],
@@ -37,9 +59,25 @@ export const nativeInputGradient = (dy: Value, w: Value, axes: readonly Axis[]):
 
 /** dw [kh, kw, ci, co] of x [n, h, w, ci] and dy [n, rows, columns, co]. */
 export const nativeFilterGradient = (x: Value, dy: Value, axes: readonly Axis[]): Value =>
-  call(
+  convolution(
     'convolution_filter_gradient',
     [x, dy],
     [...axes.map(a => a.kernel), x.shape[3], dy.shape[3]],
     axes,
   );
+
+/** Elements from which a sum is worth the call. */
+const LARGE = 2 ** 14;
+
+/** Whether `nativeChannelSums` can take, and should, arrays like this one. */
+export const sumsFit = ({ shape, size }: Value): boolean =>
+  shape[shape.length - 1] % CHANNELS === 0 && size >= LARGE;
+
+/** Σ a and Σ a·b over all axes but the last, in one reading; f32 arrays of one shape. */
+export function nativeChannelSums(a: Value, b: Value): [Value, Value] {
+  const channels = a.shape[a.rank - 1];
+  const sums = hlo.foreignCall('channel_sums', [a, b], { dtype: 'f32', shape: [2, channels] }, {});
+  if (a === b && hlo.madeBy(a, 'convolution_forward')) hlo.computeAlongside(sums, a);
+  const row = (i: number) => hlo.reshape(hlo.slice(sums, [i, 0], [i + 1, channels]), [channels]);
+  return [row(0), row(1)];
+}

@@ -24,10 +24,9 @@ typedef struct {
   float *result;
   /* Parts that the images, or the rows of one, are computed in. */
   int parts;
+  /* If they are wanted, each round's sums over y and y * y, [rounds, 2, outputs]. */
+  float *sums;
 } Work;
-
-/* Rounds to aim at: enough to keep many threads busy, and the same number however many there are, for the same sums. */
-enum { ROUNDS = 16 };
 
 static int at_most(int a, int b) { return a < b ? a : b; }
 static int at_least(int a, int b) { return a > b ? a : b; }
@@ -36,19 +35,6 @@ static int down(int a, int b) { return a >= 0 ? a / b : -up(-a, b); }
 
 /* Vectors that the next step takes of so many channels. */
 static int vectors_of(int channels) { return channels >= 2 * LANES ? 2 : 1; }
-
-/* Memory of the thread, which lives as long as XLA. */
-static float *scratch(size_t floats) {
-  static _Thread_local float *memory;
-  static _Thread_local size_t size;
-  if (size < floats) {
-    free(memory);
-    size = floats;
-    memory = malloc(size * sizeof(float));
-    if (!memory) abort();
-  }
-  return memory;
-}
 
 /* A part of an image [height, width, channels], with zeros where it reaches beyond. */
 static const float *framed(const float *image, int height, int width, int channels, int top, int rows, int left, int columns) {
@@ -106,6 +92,8 @@ static void forward_round(const void *data, int index) {
   const Work *work = data;
   const Convolution c = work->c;
   int image = index / work->parts, rows = up(c.rows, work->parts), first = index % work->parts * rows, last = at_most(first + rows, c.rows);
+  float *sums = work->sums ? work->sums + (size_t)index * 2 * c.outputs : 0;
+  if (sums) memset(sums, 0, sizeof(float) * 2 * c.outputs);
   if (first >= last) return;
   int width = (c.columns - 1) * c.column_stride + (c.kernel_columns - 1) * c.column_dilation + 1;
   int height = (last - first - 1) * c.row_stride + (c.kernel_rows - 1) * c.row_dilation + 1;
@@ -119,9 +107,13 @@ static void forward_round(const void *data, int index) {
   float *y = work->result + ((size_t)image * c.rows + first) * c.columns * c.outputs;
   for (int q = 0, vectors; q < c.outputs; q += vectors * LANES) {
     vectors = vectors_of(c.outputs - q);
-    for (int r = 0; r < last - first; r++)
+    for (int r = 0; r < last - first; r++) {
+      float *row = y + (size_t)r * c.columns * c.outputs + q;
       output_row(c.columns, vectors, taps, count, c.inputs, x + (size_t)r * c.row_stride * width * c.inputs, (ptrdiff_t)c.column_stride * c.inputs,
-                 work->b + q, c.outputs, y + (size_t)r * c.columns * c.outputs + q, c.outputs);
+                 work->b + q, c.outputs, row, c.outputs);
+      for (int v = 0; sums && v < vectors * LANES; v += LANES)
+        add_rows(row + v, row + v, c.columns, c.outputs, sums + q + v, sums + c.outputs + q + v);
+    }
   }
 }
 
@@ -215,7 +207,10 @@ static void filter_round(const void *data, int index) {
   }
 }
 
-/* One of ROUNDS parts of dw, a sum: a has a dw for each of `parts`. */
+/* Elements of dw from which threads share its sum. */
+enum { SHARED = 1 << 14 };
+
+/* One of ROUNDS pieces of dw, a sum: a has a dw for each of `parts`. */
 static void sum_round(const void *data, int index) {
   const Work *work = data;
   const Convolution c = work->c;

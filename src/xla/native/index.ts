@@ -10,13 +10,18 @@ import { cacheFolder } from '../folders';
 import { type PjrtClient, hardwareKey } from '../pjrt';
 
 /** Handlers by the name that programs call them by: their functions in kernels.c. */
-const HANDLERS = ['convolution_forward', 'convolution_input_gradient', 'convolution_filter_gradient'] as const;
+const HANDLERS = [
+  'convolution_forward',
+  'convolution_input_gradient',
+  'convolution_filter_gradient',
+  'channel_sums',
+] as const;
 export type Handler = (typeof HANDLERS)[number];
 
 /** Whether a client's programs may call the kernels, and why not. */
 export type Native = { readonly works: true } | { readonly works: false; readonly reason: string };
 
-const SOURCES = ['kernels.c', 'ffi.h', 'parallel.h', 'tiles.h', 'convolution.h'];
+const SOURCES = ['kernels.c', 'ffi.h', 'memory.h', 'parallel.h', 'tiles.h', 'sums.h', 'convolution.h'];
 const OPTIONS = ['-std=gnu11', '-O3', '-march=native', '-shared', '-fPIC', '-fvisibility=default'];
 
 /** The compilers to try: the one that CC names, or the usual ones. */
@@ -53,7 +58,8 @@ function library(): string {
 /** Has the client's programs know the kernels. Never fails: without them XLA computes all. */
 export function loadNative(client: PjrtClient): Native {
   if (process.env.XLA_NATIVE === 'off') return { works: false, reason: 'XLA_NATIVE is off' };
-  if (client.platformName !== 'cpu') return { works: false, reason: `they are not for ${client.platformName}` };
+  if (client.platformName !== 'cpu')
+    return { works: false, reason: `they are not for ${client.platformName}` };
   try {
     client.registerHandlers(library(), HANDLERS);
     return { works: true };

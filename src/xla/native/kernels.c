@@ -1,8 +1,11 @@
 /* Kernels for CPUs where XLA's own are slow, as handlers of XLA's foreign functions. They know only arrays; what computes what is decided in ../kernels. */
 #include "ffi.h"
 
+#include "memory.h"
 #include "parallel.h"
 #include "tiles.h"
+
+#include "sums.h"
 
 #include "convolution.h"
 
@@ -23,13 +26,19 @@ static int is_question(Call *call) {
 
 /* Fails unless the call has arrays of floats of four axes, `a` and `b`, one result, and the attribute with strides, dilations and padding. */
 static Failure checked(const Call *call) {
-  if (call->arguments.size != 2 || call->results.size != 1 || call->attributes.size != 1) return refuse(call, "convolution: takes two arrays, one attribute");
+  if (call->arguments.size != 2 || call->results.size < 1 || call->attributes.size != 1) return refuse(call, "convolution: takes two arrays, one attribute");
   const Array *arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
   for (int i = 0; i < 3; i++)
     if (arrays[i]->rank != 4 || arrays[i]->type != FLOAT32) return refuse(call, "convolution: takes f32 arrays of four axes");
   const AttributeArray *window = call->attributes.values[0];
   if (call->attributes.types[0] != ARRAY_ATTRIBUTE || window->type != INT64 || window->size != 6) return refuse(call, "convolution: takes six integers");
   return 0;
+}
+
+/* Fails unless the tiles fit: `channels` of the result, and a kernel w. */
+static Failure fitting(const Call *call, int64_t channels, const Array *w) {
+  if (channels % CHANNELS) return refuse(call, "convolution: the result's channels come in sixteens");
+  return w->dims[0] * w->dims[1] > MOST_TAPS ? refuse(call, "convolution: the kernel is too large") : 0;
 }
 
 static Convolution convolution(const Call *call, const Array *x, const Array *w, const Array *y) {
@@ -53,16 +62,25 @@ static Convolution convolution(const Call *call, const Array *x, const Array *w,
   };
 }
 
-/* y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs]. */
+/*
+ * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs]; where two results are
+ * asked for, also channel_sums of y and y.
+ */
 Failure convolution_forward(Call *call) {
   if (is_question(call)) return 0;
   Failure failure = checked(call);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *w = call->arguments.arrays[1], *y = call->results.arrays[0];
-  Work work = {convolution(call, x, w, y), x->data, w->data, y->data, 0};
+  if ((failure = fitting(call, y->dims[3], w))) return failure;
+  Work work = {convolution(call, x, w, y), x->data, w->data, y->data, 0, 0};
   const Convolution *c = &work.c;
   work.parts = row_parts(c->images, c->rows, (size_t)c->width * c->inputs * c->row_stride);
-  parallel(call, c->images * work.parts, forward_round, &work);
+  const int rounds = c->images * work.parts, size = 2 * c->outputs;
+  const int summed = call->results.size == 2;
+  if (summed && !(work.sums = aligned((size_t)rounds * size))) return refuse(call, "convolution: no memory");
+  parallel(call, rounds, forward_round, &work);
+  if (summed) add_lists(work.sums, rounds, size, call->results.arrays[1]->data);
+  free(work.sums);
   return 0;
 }
 
@@ -72,7 +90,8 @@ Failure convolution_input_gradient(Call *call) {
   Failure failure = checked(call);
   if (failure) return failure;
   const Array *dy = call->arguments.arrays[0], *w = call->arguments.arrays[1], *dx = call->results.arrays[0];
-  Work work = {convolution(call, dx, w, dy), dy->data, w->data, dx->data, 0};
+  if ((failure = fitting(call, dx->dims[3], w))) return failure;
+  Work work = {convolution(call, dx, w, dy), dy->data, w->data, dx->data, 0, 0};
   const Convolution *c = &work.c;
   work.parts = row_parts(c->images, c->height, (size_t)c->columns * c->outputs);
   parallel(call, c->images * work.parts, input_round, &work);
@@ -85,18 +104,38 @@ Failure convolution_filter_gradient(Call *call) {
   Failure failure = checked(call);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1], *dw = call->results.arrays[0];
-  Work work = {convolution(call, x, dw, dy), x->data, dy->data, dw->data, 0};
+  if ((failure = fitting(call, dw->dims[3], dw))) return failure;
+  Work work = {convolution(call, x, dw, dy), x->data, dy->data, dw->data, 0, 0};
   const Convolution *c = &work.c;
   int blocks = up(c->outputs, 2 * LANES);
   work.parts = at_most(c->images, up(ROUNDS, blocks));
-  float *parts = work.parts > 1 ? malloc(sizeof(float) * work.parts * c->kernel_rows * c->kernel_columns * c->inputs * c->outputs) : 0;
+  float *parts = work.parts > 1 ? aligned((size_t)work.parts * c->kernel_rows * c->kernel_columns * c->inputs * c->outputs) : 0;
   if (!parts) work.parts = 1;
   else work.result = parts;
   parallel(call, work.parts * blocks, filter_round, &work);
   if (!parts) return 0;
+  const size_t size = (size_t)c->kernel_rows * c->kernel_columns * c->inputs * c->outputs;
   work.a = parts;
   work.result = dw->data;
-  parallel(call, ROUNDS, sum_round, &work);
+  if (size < SHARED) add_lists(parts, work.parts, size, dw->data);
+  else parallel(call, ROUNDS, sum_round, &work);
   free(parts);
+  return 0;
+}
+
+/* [2, channels], the sums over all other axes of a and of a * b, both [..., channels]. */
+Failure channel_sums(Call *call) {
+  if (is_question(call)) return 0;
+  if (call->arguments.size != 2 || call->results.size != 1) return refuse(call, "channel_sums: takes two arrays");
+  const Array *a = call->arguments.arrays[0], *b = call->arguments.arrays[1], *result = call->results.arrays[0];
+  if (a->type != FLOAT32 || b->type != FLOAT32 || a->rank < 1 || a->rank != b->rank) return refuse(call, "channel_sums: takes f32 arrays of one shape");
+  Sums work = {a->data, b->data, 0, 1, a->dims[a->rank - 1]};
+  for (int i = 0; i < a->rank - 1; i++) work.rows *= a->dims[i];
+  const int size = 2 * work.channels;
+  work.parts = aligned((size_t)ROUNDS * size);
+  if (!work.parts) return refuse(call, "channel_sums: no memory");
+  parallel(call, ROUNDS, sums_round, &work);
+  add_lists(work.parts, ROUNDS, size, result->data);
+  free(work.parts);
   return 0;
 }

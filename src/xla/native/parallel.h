@@ -62,3 +62,6 @@ static void parallel(const Call *call, int rounds, Round *run, const void *data)
   while (atomic_load(&loop->done) < rounds) sched_yield();
   release(loop);
 }
+
+/* Rounds to aim at: enough to keep many threads busy, and the same number however many there are, for the same sums. */
+enum { ROUNDS = 32 };
