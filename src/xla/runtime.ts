@@ -12,6 +12,7 @@ import {
   type Value,
   printModule,
 } from './hlo';
+import { joinCalls } from './native/join';
 import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecutable } from './pjrt';
 import { Recent } from './recent';
 
@@ -64,7 +65,8 @@ export class Runtime {
 
   /** Text and parameters of the program that computes `roots`. */
   module(roots: readonly Value[], options?: ModuleOptions): Module {
-    return printModule(lowered(roots), { writeOnce: this.platform === 'cpu', ...options });
+    const join = this.native ? joinCalls : undefined;
+    return printModule(lowered(roots), { writeOnce: this.platform === 'cpu', join, ...options });
   }
 
   /** As `module`, without printing anew what has been printed for a graph of the same structure. */

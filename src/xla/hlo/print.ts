@@ -1,7 +1,7 @@
 /** Prints a graph as a StableHLO module in MLIR text. Equal graphs print equal texts: the text is the cache key. */
 import { worthWriting } from './materialize';
 import { type TensorType, typeText } from './types';
-import { sideResults, withSide } from './foreign';
+import { type Join, type Joined } from './foreign';
 import { type Region, type Value, dependencies, inOrder, insideRegion } from './value';
 
 /** What a program is compiled from. */
@@ -30,6 +30,8 @@ export interface ModuleOptions {
   readonly partitions?: number;
   /** Values that would be computed anew from many arrays are written to memory once: see materialize.ts. */
   readonly writeOnce?: boolean;
+  /** Joins foreign calls. */
+  readonly join?: Join;
 }
 
 const REPLICATED = 'mhlo.sharding = "{replicated}"';
@@ -55,7 +57,7 @@ export function printModule(roots: readonly Value[], options: ModuleOptions = {}
   options.parameters?.forEach(addParameter);
   const { given = new Set(), writeOnce } = options;
   const written = writeOnce ? worthWriting(roots, given) : new Set<Value>();
-  const printer = new Printer(names, addParameter, written, given);
+  const printer = new Printer(names, addParameter, written, given, options.join);
   printer.emitAll(roots, '    ');
   const args = parameters.map((p, i) => {
     const attributes = [];
@@ -84,8 +86,8 @@ export function printModule(roots: readonly Value[], options: ModuleOptions = {}
 
 class Printer {
   readonly lines: string[] = [];
-  /** Second results of foreign calls. */
-  private readonly sides = new Map<Value, Value>();
+  /** Calls in place of others, by the first value that they give. */
+  private readonly joined = new Map<Value, Joined>();
   private count = 0;
 
   constructor(
@@ -93,13 +95,26 @@ class Printer {
     private readonly addParameter: (v: Value) => void,
     private readonly written: ReadonlySet<Value>,
     private readonly given: ReadonlySet<Value>,
+    private readonly join: Join | undefined,
   ) {}
+
+  /** What must be emitted before a value, once calls are joined among those that `roots` need. */
+  private joinedNeeds(roots: readonly Value[], only?: ReadonlySet<Value>): (v: Value) => readonly Value[] {
+    const needs = (v: Value) => (this.given.has(v) ? [] : dependencies(v));
+    if (!this.join) return needs;
+    const values = [...(only ?? inOrder(roots, needs))].filter(v => !this.given.has(v));
+    const first = new Map<Value, readonly Value[]>();
+    for (const joined of this.join(values, roots)) {
+      const [primary, ...others] = joined.gives;
+      this.joined.set(primary, joined);
+      for (const other of others) first.set(other, [primary]);
+    }
+    return v => this.joined.get(v)?.call.operands ?? first.get(v) ?? needs(v);
+  }
 
   /** Emits all values that `roots` need and that have no name yet, operands first; with `only`, just those of it. */
   emitAll(roots: readonly Value[], indent: string, only?: ReadonlySet<Value>): void {
-    const scope = only ?? inOrder(roots, v => (this.given.has(v) ? [] : dependencies(v)));
-    for (const [call, side] of sideResults(scope))
-      if (!this.given.has(side) && !this.given.has(call)) this.sides.set(call, side);
+    const needsOf = this.joinedNeeds(roots, only);
     const stack: Value[] = [];
     for (const root of roots) {
       stack.push(root);
@@ -110,7 +125,7 @@ class Printer {
           continue;
         }
         const before = stack.length;
-        const needs = this.given.has(v) ? [] : dependencies(v);
+        const needs = needsOf(v);
         for (let i = needs.length - 1; i >= 0; i--) {
           if (!this.names.has(needs[i]) && (!only || only.has(needs[i]))) stack.push(needs[i]);
         }
@@ -123,6 +138,12 @@ class Printer {
   }
 
   private emit(v: Value, indent: string): void {
+    const joined = this.joined.get(v);
+    if (joined) {
+      this.emit(joined.call, indent);
+      const name = this.name(joined.call);
+      return joined.gives.forEach((given, i) => this.names.set(given, `${name}#${i}`));
+    }
     if (v.op === 'parameter' || this.given.has(v)) return this.addParameter(v);
     if (v.op === 'boundary') return void this.names.set(v, this.name(v.operands[0]));
     if (v.op === 'result') {
@@ -138,12 +159,8 @@ class Printer {
     } else if (SHORT.has(v.op) && v.operands[0].dtype === v.dtype) {
       this.lines.push(`${indent}${name} = stablehlo.${v.op} ${operands} : ${type}`);
     } else {
-      const side = this.sides.get(v);
-      const results: readonly TensorType[] = side ? [v, side] : (v.results ?? [v]);
-      if (side) [v, side].forEach((result, i) => this.names.set(result, `${name}#${i}`));
-      const attributes = Object.entries(side ? withSide(v, side) : v.attrs).map(
-        ([key, value]) => `${key} = ${value}`,
-      );
+      const results: readonly TensorType[] = v.results ?? [v];
+      const attributes = Object.entries(v.attrs).map(([key, value]) => `${key} = ${value}`);
       const head = `${indent}${name}${results.length > 1 ? `:${results.length}` : ''} = "stablehlo.${v.op}"(${operands})`;
       const signature = `(${v.operands.map(typeText).join(', ')}) -> ${
         results.length === 1 ? typeText(results[0]) : `(${results.map(typeText).join(', ')})`

@@ -41,7 +41,7 @@ function convolution(
   axes: readonly Axis[],
 ): Value {
   const window = [...axes.map(a => a.stride), ...axes.map(a => a.dilation), ...axes.map(a => a.low)];
-  return hlo.foreignCall(target, operands, { dtype: 'f32', shape }, { window });
+  return hlo.foreignCall({ target, integers: { window } }, operands, [{ dtype: 'f32', shape }]);
 }
 
 /** y [n, rows, columns, co] of x [n, h, w, ci] and a kernel [kh, kw, ci, co]. */
@@ -76,8 +76,8 @@ export const sumsFit = ({ shape, size }: Value): boolean =>
 /** Σ a and Σ a·b over all axes but the last, in one reading; f32 arrays of one shape. */
 export function nativeChannelSums(a: Value, b: Value): [Value, Value] {
   const channels = a.shape[a.rank - 1];
-  const sums = hlo.foreignCall('channel_sums', [a, b], { dtype: 'f32', shape: [2, channels] }, {});
-  if (a === b && hlo.madeBy(a, 'convolution_forward')) hlo.computeAlongside(sums, a);
+  const target: Handler = 'channel_sums';
+  const sums = hlo.foreignCall({ target, integers: {} }, [a, b], [{ dtype: 'f32', shape: [2, channels] }]);
   const row = (i: number) => hlo.reshape(hlo.slice(sums, [i, 0], [i + 1, channels]), [channels]);
   return [row(0), row(1)];
 }

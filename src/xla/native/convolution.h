@@ -24,8 +24,13 @@ typedef struct {
   float *result;
   /* Parts that the images, or the rows of one, are computed in. */
   int parts;
-  /* If they are wanted, each round's sums over y and y * y, [rounds, 2, outputs]. */
+  /* If they are wanted, each round's sums over the result and its products, [rounds, 2, channels]. */
   float *sums;
+  /*
+   * Forward those are products with itself. Backward they are with `x`, and the result is first added to `other` (if that isn't null) and set
+   * to 0 where `relu` isn't positive. All are shaped like the result.
+   */
+  const float *relu, *x, *other;
 } Work;
 
 static int at_most(int a, int b) { return a < b ? a : b; }
@@ -117,6 +122,16 @@ static void forward_round(const void *data, int index) {
   }
 }
 
+typedef int Mask __attribute__((vector_size(LANES * 4)));
+
+/* The gradient of relu(y) + ... made that of y, for one vector of channels of some places. NaN in `relu` stays. */
+static void pass_relu(float *gradient, const float *relu, const float *other, int places, int channels) {
+  for (int p = 0; p < places; p++, gradient += channels, relu += channels) {
+    const Vector y = LOAD(relu), g = other ? LOAD(gradient) + LOAD(other + (size_t)p * channels) : LOAD(gradient);
+    STORE(gradient) = (Vector)(((y > 0) & (Mask)g) | ((y != y) & (Mask)y));
+  }
+}
+
 /*
  * dx of some rows of an image: a = dy, b = w with inputs and outputs exchanged. With a stride, every so many columns meet the same taps; they
  * are computed together.
@@ -125,15 +140,18 @@ static void input_round(const void *data, int index) {
   const Work *work = data;
   const Convolution c = work->c;
   int image = index / work->parts, rows = up(c.height, work->parts), first = index % work->parts * rows, last = at_most(first + rows, c.height);
+  float *sums = work->sums ? work->sums + (size_t)index * 2 * c.inputs : 0;
+  if (sums) memset(sums, 0, sizeof(float) * 2 * c.inputs);
   if (first >= last) return;
   int top = down(first + c.top - (c.kernel_rows - 1) * c.row_dilation, c.row_stride), bottom = down(last - 1 + c.top, c.row_stride);
   int left = down(c.left - (c.kernel_columns - 1) * c.column_dilation, c.column_stride), right = down(c.width - 1 + c.left, c.column_stride);
   int width = right - left + 1;
   const float *dy = framed(work->a + (size_t)image * c.rows * c.columns * c.outputs, c.rows, c.columns, c.outputs, top, bottom - top + 1, left, width);
-  float *dx = work->result + (size_t)image * c.height * c.width * c.inputs;
+  const size_t place = (size_t)image * c.height * c.width * c.inputs;
+  float *dx = work->result + place;
   for (int q = 0, vectors; q < c.inputs; q += vectors * LANES) {
     vectors = vectors_of(c.inputs - q);
-    for (int r = first; r < last; r++)
+    for (int r = first; r < last; r++) {
       for (int phase = 0; phase < at_most(c.column_stride, c.width); phase++) {
         Tap taps[MOST_TAPS];
         int count = 0;
@@ -147,6 +165,14 @@ static void input_round(const void *data, int index) {
         output_row(up(c.width - phase, c.column_stride), vectors, taps, count, c.outputs, dy, c.outputs, work->b + q, c.inputs,
                    dx + ((size_t)r * c.width + phase) * c.inputs + q, (ptrdiff_t)c.column_stride * c.inputs);
       }
+      if (!sums) continue;
+      const size_t row = place + (size_t)r * c.width * c.inputs + q;
+      for (int v = 0; v < vectors * LANES; v += LANES) {
+        float *gradient = work->result + row + v;
+        pass_relu(gradient, work->relu + row + v, work->other ? work->other + row + v : 0, c.width, c.inputs);
+        add_rows(gradient, work->x + row + v, c.width, c.inputs, sums + q + v, sums + c.inputs + q + v);
+      }
+    }
   }
 }
 

@@ -26,7 +26,7 @@ static int is_question(Call *call) {
 
 /* Fails unless the call has arrays of floats of four axes, `a` and `b`, one result, and the attribute with strides, dilations and padding. */
 static Failure checked(const Call *call) {
-  if (call->arguments.size != 2 || call->results.size < 1 || call->attributes.size != 1) return refuse(call, "convolution: takes two arrays, one attribute");
+  if (call->arguments.size < 2 || call->results.size < 1 || call->attributes.size != 1) return refuse(call, "convolution: takes two arrays, one attribute");
   const Array *arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
   for (int i = 0; i < 3; i++)
     if (arrays[i]->rank != 4 || arrays[i]->type != FLOAT32) return refuse(call, "convolution: takes f32 arrays of four axes");
@@ -62,6 +62,31 @@ static Convolution convolution(const Call *call, const Array *x, const Array *w,
   };
 }
 
+/* Runs the rounds of a convolution whose result has so many channels, and adds up their sums if there is a second result. */
+static Failure run(const Call *call, Round *round, Work *work, int channels) {
+  const int rounds = work->c.images * work->parts, size = 2 * channels, summed = call->results.size == 2;
+  if (summed && !(work->sums = aligned((size_t)rounds * size))) return refuse(call, "convolution: no memory");
+  parallel(call, rounds, round, work);
+  if (summed) add_lists(work->sums, rounds, size, call->results.arrays[1]->data);
+  free(work->sums);
+  return 0;
+}
+
+/* The third argument and the following, `relu`, `x` and maybe `other`. */
+static Failure take_relu(const Call *call, Work *work) {
+  const Array *const *arrays = (const Array *const *)call->arguments.arrays;
+  const int count = call->arguments.size;
+  for (int i = 2; i < count; i++)
+    for (int axis = 0; axis < 4; axis++)
+      if (arrays[i]->type != FLOAT32 || arrays[i]->rank != 4 || arrays[i]->dims[axis] != call->results.arrays[0]->dims[axis])
+        return refuse(call, "convolution: takes relu, x and other shaped like the result");
+  if (count < 4 || count > 5 || call->results.size != 2) return refuse(call, "convolution: takes relu and x, and gives sums");
+  work->relu = arrays[2]->data;
+  work->x = arrays[3]->data;
+  if (count == 5) work->other = arrays[4]->data;
+  return 0;
+}
+
 /*
  * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs]; where two results are
  * asked for, also channel_sums of y and y.
@@ -72,30 +97,27 @@ Failure convolution_forward(Call *call) {
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *w = call->arguments.arrays[1], *y = call->results.arrays[0];
   if ((failure = fitting(call, y->dims[3], w))) return failure;
-  Work work = {convolution(call, x, w, y), x->data, w->data, y->data, 0, 0};
+  Work work = {.c = convolution(call, x, w, y), .a = x->data, .b = w->data, .result = y->data};
   const Convolution *c = &work.c;
   work.parts = row_parts(c->images, c->rows, (size_t)c->width * c->inputs * c->row_stride);
-  const int rounds = c->images * work.parts, size = 2 * c->outputs;
-  const int summed = call->results.size == 2;
-  if (summed && !(work.sums = aligned((size_t)rounds * size))) return refuse(call, "convolution: no memory");
-  parallel(call, rounds, forward_round, &work);
-  if (summed) add_lists(work.sums, rounds, size, call->results.arrays[1]->data);
-  free(work.sums);
-  return 0;
+  return run(call, forward_round, &work, c->outputs);
 }
 
-/* dx [n, height, width, inputs] of dy [n, rows, columns, outputs] and w, here [kernel rows, kernel columns, outputs, inputs]. */
+/*
+ * dx [n, height, width, inputs] of dy [n, rows, columns, outputs] and w, here [kernel rows, kernel columns, outputs, inputs]; or, with more
+ * arrays shaped like it, (dx + other) where relu > 0, else 0, and channel_sums of that and x. `other` may be missing.
+ */
 Failure convolution_input_gradient(Call *call) {
   if (is_question(call)) return 0;
   Failure failure = checked(call);
   if (failure) return failure;
   const Array *dy = call->arguments.arrays[0], *w = call->arguments.arrays[1], *dx = call->results.arrays[0];
   if ((failure = fitting(call, dx->dims[3], w))) return failure;
-  Work work = {convolution(call, dx, w, dy), dy->data, w->data, dx->data, 0, 0};
+  Work work = {.c = convolution(call, dx, w, dy), .a = dy->data, .b = w->data, .result = dx->data};
   const Convolution *c = &work.c;
   work.parts = row_parts(c->images, c->height, (size_t)c->columns * c->outputs);
-  parallel(call, c->images * work.parts, input_round, &work);
-  return 0;
+  if (call->arguments.size > 2 && (failure = take_relu(call, &work))) return failure;
+  return run(call, input_round, &work, c->inputs);
 }
 
 /* dw [kernel rows, kernel columns, inputs, outputs] of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
@@ -105,7 +127,7 @@ Failure convolution_filter_gradient(Call *call) {
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1], *dw = call->results.arrays[0];
   if ((failure = fitting(call, dw->dims[3], dw))) return failure;
-  Work work = {convolution(call, x, dw, dy), x->data, dy->data, dw->data, 0, 0};
+  Work work = {.c = convolution(call, x, dw, dy), .a = x->data, .b = dy->data, .result = dw->data};
   const Convolution *c = &work.c;
   int blocks = up(c->outputs, 2 * LANES);
   work.parts = at_most(c->images, up(ROUNDS, blocks));
