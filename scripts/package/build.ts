@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { compileXla } from './compile';
 import { manifestOf } from './manifest';
-import { DOCUMENTS, FILES } from './places';
+import { DOCUMENTS, FILES, NATIVE } from './places';
 import { documentOf } from './document';
 
 /**
@@ -16,6 +16,8 @@ export function buildPackage(root: string, out: string): { folder: string; archi
   const folder = path.join(out, manifest.name);
   fs.rmSync(folder, { recursive: true, force: true });
   compileXla(path.join(folder, 'lib'));
+  for (const file of fs.readdirSync(path.join(root, NATIVE)).filter(name => /\.[ch]$/.test(name)))
+    fs.copyFileSync(path.join(root, NATIVE, file), path.join(folder, 'lib', 'native', file));
   const write = (place: string, text: string): void => {
     fs.mkdirSync(path.dirname(path.join(folder, place)), { recursive: true });
     fs.writeFileSync(path.join(folder, place), text);

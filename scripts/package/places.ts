@@ -7,6 +7,9 @@ export const DOCUMENTS: Readonly<Record<string, string>> = {
   'docs/performance.md': 'docs/performance.md',
 };
 
+/** The kernels in C, which are compiled where the package is used; they go beside the code that does so. */
+export const NATIVE = 'src/xla/native';
+
 /** Files that stay as they are: pip reads the requirements. */
 export const FILES = [
   'LICENSE',

@@ -1,4 +1,5 @@
 /** What `cifar devices` shows of XLA: plugins, the devices behind each, and why a plugin was passed over. */
+import { type Native } from '../xla/native';
 import { firstLine } from './backend';
 
 /** A device of a plugin. */
@@ -25,6 +26,8 @@ export interface PluginDevices {
   /** Of StableHLO, e.g. "1.20.0"; undefined where the plugin doesn't say. */
   stablehlo?: string;
   devices: Device[];
+  /** Whether convolutions are computed by kernels of our own (CPU), and why not. */
+  native: Native;
 }
 
 export interface XlaDevices {
@@ -36,6 +39,7 @@ export interface XlaDevices {
 /** Opens every plugin that is found, one after the other, takes none of a GPU's memory ahead, and closes it again. */
 export async function listXlaDevices(): Promise<XlaDevices> {
   const { discoverPlugins, PjrtClient } = await import('../xla/pjrt');
+  const { loadNative } = await import('../xla/native');
   const { found, passedOver } = discoverPlugins();
   const list: XlaDevices = { plugins: [], passedOver: [...passedOver] };
   for (const plugin of found) {
@@ -43,6 +47,7 @@ export async function listXlaDevices(): Promise<XlaDevices> {
     try {
       const client = PjrtClient.create(plugin, gpu ? { preallocate: false } : {});
       const { major, minor } = client.apiVersion;
+      const native = loadNative(client);
       const stablehlo = client.attributes.stablehlo_current_version;
       list.plugins.push({
         ...{ name: plugin.name, path: plugin.path, source: plugin.source, version: plugin.version },
@@ -54,6 +59,7 @@ export async function listXlaDevices(): Promise<XlaDevices> {
           description,
           memory: client.deviceMemory(i)?.limit,
         })),
+        native,
       });
       client.close();
     } catch (error) {

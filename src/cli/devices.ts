@@ -7,10 +7,11 @@ const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} Gi
 
 /** "jax-cuda13-pjrt 0.12.0.1 (.venv): cuda, PJRT 0.115, 2 × NVIDIA H100, 60.0 GiB each" */
 function pluginLine(plugin: PluginDevices): string {
-  const { name, version, source, platform, api, devices } = plugin;
+  const { name, version, source, platform, api, devices, native } = plugin;
   const memory = devices[0]?.memory;
   const each = memory ? `, ${gigabytes(memory)} each` : '';
-  return `${name} ${version ?? ''} (${source}): ${platform}, PJRT ${api}, ${devices.length} × ${devices[0]?.kind ?? 'nothing'}${each}`;
+  const without = native.works || platform !== 'cpu' ? '' : `, without kernels of our own: ${native.reason}`;
+  return `${name} ${version ?? ''} (${source}): ${platform}, PJRT ${api}, ${devices.length} × ${devices[0]?.kind ?? 'nothing'}${each}${without}`;
 }
 
 /** `cifar devices` */

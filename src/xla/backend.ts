@@ -17,7 +17,7 @@ import {
 import { Calls } from './deferred';
 import { DeviceArray, deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
-import { type DType, type Value, constant, dependencies, parameter, reshape } from './hlo';
+import { type DType, type Value, constant, dependencies, inOrder, parameter, reshape } from './hlo';
 import { type PjrtBuffer } from './pjrt';
 import { type Runtime } from './runtime';
 
@@ -55,8 +55,14 @@ export const STORAGE: Partial<Record<DataType, DType>> = {
   complex64: 'c64',
 };
 
+/** Whether a value stands for an argument of a function that is, or was, recorded: it has no data. */
+const isPlaceholder = (v: Value): boolean =>
+  v.op === 'region_parameter' || (v.op === 'parameter' && !(v.source instanceof DeviceArray));
+
 export class XlaBackend extends KernelBackend {
   readonly data = new DataStorage<Entry>(this, engine());
+  /** Tensors that were kept by a recorded function: they can't be computed after it. */
+  private readonly escaped = new WeakSet<Value>();
   /** Kernels that have been called, see deferred.ts. */
   readonly calls = new Calls();
   /** While jit records a function: the values that have no data then, its arguments' and the variables'. */
@@ -253,8 +259,16 @@ export class XlaBackend extends KernelBackend {
   /** Starts the computation of every live tensor that has not been computed. */
   flush(): void {
     this.recorded = 0;
-    const pending = [...this.live.keys()].filter(v => v.op !== 'parameter');
-    if (pending.length > 0) this.materialize(pending);
+    const pending = [...this.live.keys()].filter(v => v.op !== 'parameter' && !this.escaped.has(v));
+    if (pending.length === 0) return;
+    try {
+      this.materialize(pending);
+    } catch (error) {
+      const astray = pending.filter(v => inOrder([v]).some(isPlaceholder));
+      if (astray.length === 0) throw error;
+      astray.forEach(v => this.escaped.add(v));
+      this.flush();
+    }
   }
 
   /** Computes the values, which then are parameters. Returns when the computation has started. */
@@ -287,6 +301,10 @@ export class XlaBackend extends KernelBackend {
 
   /** Device buffers behind parameters. */
   buffers(parameters: readonly Value[]): PjrtBuffer[] {
+    if (parameters.some(isPlaceholder))
+      throw new XlaError(
+        'A tensor that was made inside a jit function is used after it, and has no data. Return it from the function instead of keeping it.',
+      );
     return parameters.map(p => (p.source as DeviceArray).onDevice(this.runtime.client));
   }
 

@@ -46,6 +46,8 @@ export interface XlaOptions {
   readonly flags?: CompileOptions['flags'];
   /** Where compiled programs are kept on disk; `false`: nowhere. XLA_CACHE=off shuts it off too. */
   readonly cache?: CacheOptions | false;
+  /** Whether our own kernels (native/) are used on CPUs, where they work; also changes it for what is recorded from now on. Default true. */
+  readonly native?: boolean;
 }
 
 /** What `useXla` set up. */
@@ -55,7 +57,7 @@ export interface XlaInfo {
   readonly platformVersion: string;
   readonly apiVersion: { readonly major: number; readonly minor: number };
   readonly devices: readonly PjrtDevice[];
-  /** Whether convolutions are computed by kernels of our own, see native/. */
+  /** Whether the kernels of native/ can be used, and why not. */
   readonly native: Native;
   /** Plugins that were tried or seen before, and why they are not used. */
   readonly passedOver: readonly PassedOver[];
@@ -69,6 +71,7 @@ export async function useXla(options: XlaOptions = {}): Promise<XlaInfo> {
   if (!current || !fits || (options.kind && options.kind !== current.info.plugin.kind))
     current = open(options);
   const { backend, info } = current;
+  if (options.native !== undefined) backend.runtime.native = options.native && info.native.works;
   if (!(engine().findBackend('xla') instanceof XlaBackend)) registerBackend('xla', () => backend, 10);
   await setBackend('xla');
   return info;

@@ -163,6 +163,22 @@ describe('jit', () => {
     expect(() => f()).toThrow(/variable gone.*was disposed/);
   });
 
+  test('a tensor that was kept inside says so when it is read, and nothing else suffers', () => {
+    let kept: tf.Tensor | undefined;
+    const double = jit((x: tf.Tensor) => {
+      kept = tf.keep(x.add(1));
+      return x.mul(2);
+    });
+    expect([...double(tf.tensor1d([1, 2])).dataSync()]).toEqual([2, 4]);
+    const after = kept!.mul(3);
+    expect([...double(tf.tensor1d([3, 4])).dataSync()]).toEqual([6, 8]);
+    const square = jit((x: tf.Tensor) => x.square());
+    expect([...square(tf.tensor1d([3])).dataSync()]).toEqual([9]);
+    expect(() => kept!.dataSync()).toThrow(/made inside a jit function .*Return it/);
+    expect(() => after.dataSync()).toThrow(/made inside a jit function/);
+    tf.dispose([kept!, after]);
+  });
+
   test('async() resolves when computed, and compiles beside the event loop', async () => {
     const f = jit((x: tf.Tensor2D) => x.matMul(x).sum());
     expect((await f.async(tf.ones([8, 8]))).dataSync()[0]).toBe(512);

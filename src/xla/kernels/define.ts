@@ -72,7 +72,8 @@ class KernelCall<A> {
   /** What the lowering depends on beside attributes and the values' types. */
   get key(): string {
     const dtypes = this.names.map((key, i) => `${key}:${this.infos[i].dtype}`);
-    return `${this.context.platform} ${precisionPolicy()} ${dtypes.join()}`;
+    const { platform, native } = this.context;
+    return `${platform} ${native} ${precisionPolicy()} ${dtypes.join()}`;
   }
 
   atCall(attrs: A): ReturnType<Lowering<A>> | undefined {

@@ -1,0 +1,50 @@
+/** Compiles the kernels with the C compiler of the machine, for its processor, once. */
+import { spawnSync } from 'child_process';
+import * as crypto from 'crypto';
+import * as fs from 'fs';
+import * as path from 'path';
+import { XlaError } from '../errors';
+import { cacheFolder } from '../folders';
+import { hardwareKey } from '../pjrt';
+
+const MAIN = 'kernels.c';
+const OPTIONS = ['-std=gnu11', '-O3', '-march=native', '-shared', '-fPIC'];
+const TIME_LIMIT_MS = 120_000;
+
+/** The compilers to try: the one that CC names, or the usual ones. */
+const compilers = (): string[] => (process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang']);
+
+/** The sources, which lie beside this file. */
+const sources = (): string[] =>
+  fs
+    .readdirSync(__dirname)
+    .filter(name => /\.[ch]$/.test(name))
+    .sort();
+
+/** Where the library of these sources for this processor is kept. */
+export function libraryFile(): string {
+  const hash = crypto.createHash('sha256').update(hardwareKey('cpu')).update(OPTIONS.join());
+  for (const source of sources()) hash.update(source).update(fs.readFileSync(path.join(__dirname, source)));
+  return path.join(cacheFolder(), 'native', `kernels-${hash.digest('hex').slice(0, 16)}.so`);
+}
+
+/**
+ * Compiles the kernels into `file`.
+ * @throws XlaError with the compiler's complaint, or that there is none
+ */
+export function compile(file: string): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}.draft`;
+  for (const compiler of compilers()) {
+    const run = spawnSync(compiler, [...OPTIONS, '-o', draft, path.join(__dirname, MAIN)], {
+      encoding: 'utf8',
+      timeout: TIME_LIMIT_MS,
+    });
+    if (run.status === 0) return fs.renameSync(draft, file);
+    fs.rmSync(draft, { force: true });
+    if ((run.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') continue;
+    const complaint = (run.error?.message ?? run.stderr).trim().split('\n')[0] || `exit code ${run.status}`;
+    throw new XlaError(`${compiler} did not compile them (${complaint})`);
+  }
+  throw new XlaError(`no C compiler was found (${compilers().join(', ')}): install one, gcc for example`);
+}

@@ -1,0 +1,213 @@
+/** Our own kernels for CPUs: batch norm's sums, what convolutions compute along with them, and that all goes on where there is no compiler. */
+import { spawnSync } from 'child_process';
+import * as fs from 'fs';
+import * as os from 'os';
+import * as path from 'path';
+import * as tf from '@tensorflow/tfjs';
+import { BatchNorm, batchNormTraining } from '../../src/models/batchNorm';
+import { type Native } from '../../src/xla/native';
+import { jit, useXla } from '../../src/xla';
+
+let native: Native;
+beforeAll(async () => {
+  ({ native } = await useXla({ kind: 'cpu' }));
+});
+
+/** On a machine without a compiler only that is told. */
+const whereTheyWork = (name: string, check: () => Promise<void>): void =>
+  test(name, async () => {
+    if (native.works) return check();
+    expect(native.reason).toContain('no C compiler was found');
+  });
+
+const calls = (text: string, target: string): string[] =>
+  text.split('\n').filter(line => line.includes(`call_target_name = "${target}"`));
+
+/** Operands of a call in a program's text. */
+const operandsOf = (line: string): number => /custom_call"\(([^)]*)\)/.exec(line)![1].split(', ').length;
+
+whereTheyWork(
+  'batch norm in training takes its sums from the kernel, as exact as a sum in double precision',
+  async () => {
+    const shape: [number, number, number, number] = [7, 21, 30, 16];
+    const x = tf.randomUniform(shape, 0, 3, 'float32', 1) as tf.Tensor4D;
+    const [scale, offset] = [tf.ones([16]), tf.zeros([16])] as [tf.Tensor1D, tf.Tensor1D];
+    const statistics = (a: tf.Tensor4D) => {
+      const { mean, variance } = batchNormTraining(a, scale, offset, 1e-5);
+      const copies = [mean.clone(), variance.clone()];
+      tf.dispose([mean, variance]); // which are kept
+      return copies;
+    };
+    const program = jit(statistics);
+    expect(calls(program.stablehlo(x), 'channel_sums')).toHaveLength(1);
+    const [mean, variance] = (await Promise.all(program(x).map(t => t.data()))) as Float32Array[];
+    const values = (await x.data()) as Float32Array;
+    for (let channel = 0; channel < 16; channel++) {
+      const own = values.filter((_, i) => i % 16 === channel);
+      const expected = own.reduce((sum, v) => sum + v, 0) / own.length;
+      const spread = own.reduce((sum, v) => sum + (v - expected) ** 2, 0) / own.length;
+      expect(Math.abs(mean[channel] / expected - 1)).toBeLessThan(2e-7);
+      expect(Math.abs(variance[channel] / spread - 1)).toBeLessThan(5e-6);
+    }
+  },
+);
+
+/** conv–BN–ReLU, then two residual blocks of conv–BN–ReLU–conv–BN plus the input, then ReLU; the mean of squares is the loss. */
+function residualNetwork(): tf.LayersModel {
+  const input = tf.input({ shape: [8, 8, 3] });
+  let seed = 1;
+  const conv = (x: tf.SymbolicTensor) =>
+    tf.layers
+      .conv2d({
+        filters: 16,
+        kernelSize: 3,
+        padding: 'same',
+        useBias: false,
+        kernelInitializer: tf.initializers.heNormal({ seed: seed++ }),
+      }) // prettier-ignore
+      .apply(x) as tf.SymbolicTensor;
+  const norm = (x: tf.SymbolicTensor) => new BatchNorm({}).apply(x) as tf.SymbolicTensor;
+  const relu = (x: tf.SymbolicTensor) => tf.layers.reLU().apply(x) as tf.SymbolicTensor;
+  let x = relu(norm(conv(input)));
+  for (let block = 0; block < 2; block++) {
+    const y = norm(conv(relu(norm(conv(x)))));
+    x = relu(tf.layers.add().apply([x, y]) as tf.SymbolicTensor);
+  }
+  return tf.model({ inputs: input, outputs: x });
+}
+
+/** Gradients of all weights, in order, and the program that computes them. */
+async function gradients(backend: string): Promise<{ values: Float32Array[]; text: string }> {
+  await tf.setBackend(backend);
+  const model = residualNetwork();
+  const x = tf.randomUniform([16, 8, 8, 3], -1, 1, 'float32', 5);
+  const target = tf.randomUniform([16, 8, 8, 16], -1, 1, 'float32', 6);
+  const compute = (a: tf.Tensor): tf.Tensor[] => {
+    const loss = () =>
+      (model.apply(a, { training: true }) as tf.Tensor).sub(target).square().mean() as tf.Scalar;
+    const { grads } = tf.variableGrads(loss);
+    return model.trainableWeights.map(weight => grads[weight.originalName] ?? grads[weight.name]);
+  };
+  const program = jit(compute);
+  const text = backend === 'xla' ? program.stablehlo(x) : '';
+  const tensors = backend === 'xla' ? program(x) : compute(x);
+  const values = (await Promise.all(tensors.map(t => t.data()))) as Float32Array[];
+  model.dispose();
+  tf.dispose([x, target, tensors]);
+  return { values, text };
+}
+
+whereTheyWork(
+  'convolutions give the sums with their result, and gradients agree with the cpu back end',
+  async () => {
+    const [expected, actual] = [await gradients('cpu'), await gradients('xla')];
+    expect(calls(actual.text, 'channel_sums')).toHaveLength(1); // after the loss no convolution comes before
+    const counts = (target: string) => calls(actual.text, target).map(operandsOf).sort();
+    expect(counts('convolution_forward')).toEqual([2, 2, 2, 2, 2]);
+    expect(counts('convolution_input_gradient')).toEqual([4, 4, 5, 5]); // w, dy, relu, x, and the shortcut's gradient
+    expect(counts('convolution_filter_gradient')).toEqual([2, 2, 2, 2, 2]);
+    expect(actual.values).toHaveLength(expected.values.length);
+    expected.values.forEach((values, i) => {
+      const scale = Math.max(...values.map(Math.abs));
+      const worst = Math.max(...values.map((v, k) => Math.abs(v - actual.values[i][k])));
+      expect(worst).toBeLessThan(1e-4 * scale + 1e-7);
+    });
+  },
+);
+
+whereTheyWork('the same bits, run after run', async () => {
+  const [first, second] = [await gradients('xla'), await gradients('xla')];
+  expect(second.values).toEqual(first.values);
+});
+
+whereTheyWork('a NaN before a relu is still one after the joined gradient', async () => {
+  await tf.setBackend('xla');
+  const filter = tf.randomUniform([3, 3, 16, 16], -1, 1, 'float32', 1) as tf.Tensor4D;
+  const scale = tf.ones([16]) as tf.Tensor1D;
+  const loss = (x: tf.Tensor) => {
+    const { y, mean, variance } = batchNormTraining(x as tf.Tensor4D, scale, tf.zeros([16]), 1e-5);
+    tf.dispose([mean, variance]);
+    return tf
+      .conv2d(y.relu() as tf.Tensor4D, filter, 1, 'same')
+      .square()
+      .sum();
+  };
+  const gradient = jit((x: tf.Tensor) => tf.grad(loss)(x));
+  const x = tf.randomUniform([32, 8, 8, 16], -1, 1, 'float32', 2);
+  expect(calls(gradient.stablehlo(x), 'convolution_input_gradient').map(operandsOf)).toEqual([4]);
+  expect((await gradient(x).data()).some(Number.isNaN)).toBe(false);
+  const spoiled = tf.buffer([32, 8, 8, 16], 'float32', (await x.data()) as Float32Array);
+  spoiled.set(NaN, 3, 4, 4, 7);
+  const result = (await gradient(spoiled.toTensor()).data()) as Float32Array;
+  expect(result.filter((_, i) => i % 16 === 7).every(Number.isNaN)).toBe(true);
+});
+
+test('several devices are left to XLA, whose partitioner can not divide a call', async () => {
+  await useXla({ native: true });
+  const [x, w] = [tf.zeros([4, 8, 8, 16]), tf.zeros([3, 3, 16, 16])] as tf.Tensor4D[];
+  const devices = { sharding: { devices: 2, split: { 0: 0 } } };
+  const convolve = (a: tf.Tensor4D, b: tf.Tensor4D) => tf.conv2d(a, b, 1, 'same');
+  let text = '';
+  try {
+    text = jit(convolve, devices).stablehlo(x, w);
+  } catch (error) {
+    expect((error as Error).message).toContain('2 devices are asked for'); // this client has one
+  }
+  expect(text).not.toContain('custom_call');
+});
+
+describe('another process', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'xla-native-'));
+  });
+  afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+  /** What nativeProgram.ts prints. */
+  function run(environment: NodeJS.ProcessEnv = {}): {
+    native: Native;
+    compiled: number;
+    loaded: number;
+    sum: number;
+  } {
+    const script = path.join(__dirname, 'nativeProgram.ts');
+    const child = spawnSync(process.execPath, ['--import', 'tsx', script], {
+      env: { ...process.env, XLA_CACHE: folder, ...environment },
+      encoding: 'utf8',
+    });
+    expect(child.status).toBe(0);
+    return JSON.parse(child.stdout) as ReturnType<typeof run>;
+  }
+  const library = (): string => {
+    const [name] = fs.readdirSync(path.join(folder, 'native'));
+    return path.join(folder, 'native', name);
+  };
+
+  whereTheyWork('loads a program that calls the kernels from the disk', async () => {
+    const first = run();
+    expect(first).toMatchObject({ native: { works: true }, compiled: 1, loaded: 0 });
+    expect(run()).toEqual({ ...first, compiled: 0, loaded: 1 });
+  });
+
+  whereTheyWork('compiles the kernels again when they are damaged', async () => {
+    const { sum } = run();
+    const { size } = fs.statSync(library());
+    fs.writeFileSync(library(), 'no library');
+    expect(run()).toMatchObject({ native: { works: true }, sum });
+    expect(fs.statSync(library()).size).toBe(size);
+  });
+
+  test('says that there is no compiler, or what it complained of, and computes without', () => {
+    const without = run({ CC: 'no-such-compiler' });
+    expect(without.native).toEqual({
+      works: false,
+      reason: 'no C compiler was found (no-such-compiler): install one, gcc for example',
+    });
+    expect(run({ CC: 'false' }).native).toEqual({
+      works: false,
+      reason: 'false did not compile them (exit code 1)',
+    });
+    expect(run({ XLA_NATIVE: 'off' }).native).toEqual({ works: false, reason: 'XLA_NATIVE is off' });
+    expect(without.sum).toBe(8 * (9 * 36 + 6 * 24 + 4 * 4) * 16 * 16);
+  });
+});
