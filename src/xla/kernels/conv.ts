@@ -222,8 +222,8 @@ export function convolution2D(
   const tile = (rival: Rival) => winogradTile(x[0], axes, [w[2], w[3] / groups], rival);
   const xla = tile(smallerThan(2) ? 'smallImage' : 'convolution');
   const able = native ? nativeParts([w[0], w[1], w[2], w[3] / groups]) : undefined;
-  const winograd = able?.forward && able.input ? tile('native') : xla;
-  const winogradFilter = tile(able?.filter ? 'nativeFilter' : 'products');
+  const winograd = able?.forward && able.input ? tile(`native${native!}`) : xla;
+  const winogradFilter = tile(able?.filter ? `nativeFilter${native!}` : 'products');
   return { ...shape, winograd, winogradFilter, native: able };
 }
 

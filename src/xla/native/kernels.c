@@ -9,6 +9,9 @@
 
 #include "convolution.h"
 
+/* Floats in a vector: 8, or 16 with AVX-512. */
+int vector_lanes(void) { return LANES; }
+
 static Failure refuse(const Call *call, const char *why) {
   return call->api->error_create(&(ErrorArguments){sizeof(ErrorArguments), 0, why, INVALID_ARGUMENT});
 }
