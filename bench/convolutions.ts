@@ -37,15 +37,17 @@ const CASES: readonly Case[] = [
   [32, 2, 512, 512, 1, 3],
 ];
 
-type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products' | 'native';
+type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products' | 'native' | 'native wino.';
 type Part = 'forward' | 'input gradient' | 'filter gradient';
 
+const NATIVE = { forward: true, input: true, filter: true, winograd: true };
 const FORMS: Record<Form, Partial<Convolution>> = {
   xla: {},
   'winograd 2': { winograd: 2, winogradFilter: 2 },
   'winograd 4': { winograd: 4, winogradFilter: 4 },
   products: { products: true },
-  native: { native: { forward: true, input: true, filter: true } },
+  native: { native: NATIVE },
+  'native wino.': { native: NATIVE, winograd: 4, winogradFilter: 4 },
 };
 const PARTS: Record<Part, (a: Value, b: Value, c: Convolution) => Value> = {
   forward,
@@ -56,6 +58,7 @@ const PARTS: Record<Part, (a: Value, b: Value, c: Convolution) => Value> = {
 function applies(form: Form, part: Part, [, , ci, co, stride, kernel]: Case): boolean {
   if (form === 'xla') return true;
   if (form === 'native') return (part === 'input gradient' ? ci : co) % 16 === 0;
+  if (form === 'native wino.' && (ci % 16 !== 0 || co % 16 !== 0)) return false;
   return form === 'products' ? part === 'filter gradient' : stride === 1 && kernel === 3;
 }
 

@@ -71,8 +71,7 @@ export async function useXla(options: XlaOptions = {}): Promise<XlaInfo> {
   if (!current || !fits || (options.kind && options.kind !== current.info.plugin.kind))
     current = open(options);
   const { backend, info } = current;
-  if (options.native !== undefined)
-    backend.runtime.native = options.native ? lanesOf(info.native) : undefined;
+  if (options.native !== undefined) backend.runtime.native = options.native && info.native.works;
   if (!(engine().findBackend('xla') instanceof XlaBackend)) registerBackend('xla', () => backend, 10);
   await setBackend('xla');
   return info;
@@ -91,16 +90,9 @@ export function xlaStats(): {
   return { ...stats, ...deviceMemory };
 }
 
-const lanesOf = (native: Native) => (native.works ? native.lanes : undefined);
-
 function makeRuntime(client: PjrtClient, { flags = {}, cache }: XlaOptions, native: Native): Runtime {
   const disk = cache !== false && process.env.XLA_CACHE !== 'off';
-  return new Runtime(
-    client,
-    { flags },
-    disk ? new ExecutableCache(client, cache) : undefined,
-    lanesOf(native),
-  );
+  return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined, native.works);
 }
 
 function clientOptions(plugin: Plugin, { cpuDevices, ...options }: XlaOptions): ClientOptions {

@@ -12,7 +12,6 @@ import {
   type Value,
   printModule,
 } from './hlo';
-import { type Lanes } from './native';
 import { joinCalls } from './native/join';
 import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecutable } from './pjrt';
 import { Recent } from './recent';
@@ -58,8 +57,8 @@ export class Runtime {
     private readonly compileOptions: CompileOptions = {},
     /** Programs on disk; without it each process compiles its own. */
     private readonly disk?: ExecutableCache,
-    /** Width of the kernels of native/ where programs may call them; not while `jit` records for several devices. */
-    public native?: Lanes,
+    /** Whether programs may call the kernels of native/; not while `jit` records for several devices. */
+    public native = false,
   ) {
     this.platform = process.env.XLA_WRITE_FOR || client.platformName;
   }

@@ -77,11 +77,11 @@ function residualNetwork(): tf.LayersModel {
 }
 
 /** Gradients of all weights, in order, and the program that computes them. */
-async function gradients(backend: string): Promise<{ values: Float32Array[]; text: string }> {
+async function gradients(backend: string, batch = 16): Promise<{ values: Float32Array[]; text: string }> {
   await tf.setBackend(backend);
   const model = residualNetwork();
-  const x = tf.randomUniform([16, 8, 8, 3], -1, 1, 'float32', 5);
-  const target = tf.randomUniform([16, 8, 8, 16], -1, 1, 'float32', 6);
+  const x = tf.randomUniform([batch, 8, 8, 3], -1, 1, 'float32', 5);
+  const target = tf.randomUniform([batch, 8, 8, 16], -1, 1, 'float32', 6);
   const compute = (a: tf.Tensor): tf.Tensor[] => {
     const loss = () =>
       (model.apply(a, { training: true }) as tf.Tensor).sub(target).square().mean() as tf.Scalar;
@@ -97,6 +97,15 @@ async function gradients(backend: string): Promise<{ values: Float32Array[]; tex
   return { values, text };
 }
 
+function expectSame(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
+  expect(actual).toHaveLength(expected.length);
+  expected.forEach((values, i) => {
+    const scale = Math.max(...values.map(Math.abs));
+    const worst = Math.max(...values.map((v, k) => Math.abs(v - actual[i][k])));
+    expect(worst).toBeLessThan(1e-4 * scale + 1e-7);
+  });
+}
+
 whereTheyWork(
   'convolutions give the sums with their result, and gradients agree with the cpu back end',
   async () => {
@@ -106,14 +115,19 @@ whereTheyWork(
     expect(counts('convolution_forward')).toEqual([2, 2, 2, 2, 2]);
     expect(counts('convolution_input_gradient')).toEqual([4, 4, 5, 5]); // w, dy, relu, x, and the shortcut's gradient
     expect(counts('convolution_filter_gradient')).toEqual([2, 2, 2, 2, 2]);
-    expect(actual.values).toHaveLength(expected.values.length);
-    expected.values.forEach((values, i) => {
-      const scale = Math.max(...values.map(Math.abs));
-      const worst = Math.max(...values.map((v, k) => Math.abs(v - actual.values[i][k])));
-      expect(worst).toBeLessThan(1e-4 * scale + 1e-7);
-    });
+    expectSame(actual.values, expected.values);
   },
 );
+
+whereTheyWork('those by Winograd do, too, and agree with what XLA computes', async () => {
+  const actual = await gradients('xla', 64);
+  await useXla({ native: false });
+  const expected = await gradients('xla', 64).finally(() => useXla({ native: true }));
+  expect(expected.text).not.toContain('custom_call');
+  expect(calls(actual.text, 'channel_sums')).toHaveLength(1);
+  expect(calls(actual.text, 'winograd').map(operandsOf).sort()).toEqual([2, 2, 2, 2, 4, 4, 5, 5]);
+  expectSame(actual.values, expected.values);
+});
 
 whereTheyWork('the same bits, run after run', async () => {
   const [first, second] = [await gradients('xla'), await gradients('xla')];
@@ -121,6 +135,10 @@ whereTheyWork('the same bits, run after run', async () => {
 });
 
 whereTheyWork('a NaN before a relu is still one after the joined gradient', async () => {
+  for (const batch of [16, 64]) await expectNaN(batch); // the second by Winograd
+});
+
+async function expectNaN(batch: number): Promise<void> {
   await tf.setBackend('xla');
   const filter = tf.randomUniform([3, 3, 16, 16], -1, 1, 'float32', 1) as tf.Tensor4D;
   const scale = tf.ones([16]) as tf.Tensor1D;
@@ -133,14 +151,15 @@ whereTheyWork('a NaN before a relu is still one after the joined gradient', asyn
       .sum();
   };
   const gradient = jit((x: tf.Tensor) => tf.grad(loss)(x));
-  const x = tf.randomUniform([32, 8, 8, 16], -1, 1, 'float32', 2);
-  expect(calls(gradient.stablehlo(x), 'convolution_input_gradient').map(operandsOf)).toEqual([4]);
+  const x = tf.randomUniform([batch, 8, 8, 16], -1, 1, 'float32', 2);
+  const target = batch === 16 ? 'convolution_input_gradient' : 'winograd';
+  expect(calls(gradient.stablehlo(x), target).map(operandsOf)).toContain(4);
   expect((await gradient(x).data()).some(Number.isNaN)).toBe(false);
-  const spoiled = tf.buffer([32, 8, 8, 16], 'float32', (await x.data()) as Float32Array);
+  const spoiled = tf.buffer([batch, 8, 8, 16], 'float32', (await x.data()) as Float32Array);
   spoiled.set(NaN, 3, 4, 4, 7);
   const result = (await gradient(spoiled.toTensor()).data()) as Float32Array;
   expect(result.filter((_, i) => i % 16 === 7).every(Number.isNaN)).toBe(true);
-});
+}
 
 test('several devices are left to XLA, whose partitioner can not divide a call', async () => {
   await useXla({ native: true });

@@ -15,7 +15,15 @@ import {
   nativeParts,
 } from './native';
 import { factor, precisionPolicy, productPrecision } from './precision';
-import { type Rival, type WinogradOptions, winograd, winogradFilter, winogradTile } from './winograd';
+import {
+  type Costs,
+  type WinogradOptions,
+  filterCosts,
+  forwardCosts,
+  winograd,
+  winogradFilter,
+  winogradTile,
+} from './winograd';
 
 /** Axis letters of activations (`lhs`) and kernels (`rhs`), see `hlo.convolution`. */
 interface Layout {
@@ -78,6 +86,10 @@ const outputsOf = ({ layout }: Convolution): number => layout.kernel.indexOf('o'
 /** The factor as the policy rounds it, to be computed with in f32. */
 const wideFactor = (x: Value): Value => hlo.convert(factor(x), 'f32');
 
+/** Whether our own kernel computes with tiles of that side. */
+const nativeWinograd = (tile: number, { native }: Convolution): boolean =>
+  tile === 4 && native?.winograd === true;
+
 /** Winograd's filtering, whose transforms need f32; the result is of the policy's type. */
 function filtered(tile: number, x: Value, w: Value, options: WinogradOptions): Value {
   return hlo.convert(winograd(tile, wideFactor(x), wideFactor(w), options), factor(x).dtype);
@@ -91,7 +103,11 @@ export function forward(x: Value, w: Value, c: Convolution): Value {
   const padding = c.axes.map(forwardPadding);
   if (c.winograd) {
     const low = padding.map(([before]) => before);
-    return filtered(c.winograd, x, w, { low, output: c.axes.map(a => a.output) });
+    return filtered(c.winograd, x, w, {
+      low,
+      output: c.axes.map(a => a.output),
+      native: nativeWinograd(c.winograd, c),
+    });
   }
   const ones = c.axes.map(() => 1);
   const image = c.padFirst ? padded(factor(x), padding, ones, c) : factor(x);
@@ -117,7 +133,13 @@ export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
   const padding = c.axes.map(inputGradientPadding);
   const strides = c.axes.map(a => a.stride);
   if (c.winograd) {
-    const options = { low: padding.map(([low]) => low), output: c.axes.map(a => a.input), reversed: true };
+    const native = nativeWinograd(c.winograd, c);
+    const options = {
+      low: padding.map(([low]) => low),
+      output: c.axes.map(a => a.input),
+      reversed: true,
+      native,
+    };
     return filtered(c.winograd, dy, w, options);
   }
   const image = c.padFirst ? padded(factor(dy), padding, strides, c) : factor(dy);
@@ -148,7 +170,10 @@ export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
   if (c.native?.filter && !c.winogradFilter)
     return nativeFilterGradient(wideFactor(x), wideFactor(dy), c.axes);
-  if (c.winogradFilter) return winogradFilter(c.winogradFilter, wideFactor(x), wideFactor(dy), c.axes);
+  if (c.winogradFilter) {
+    const native = nativeWinograd(c.winogradFilter, c);
+    return winogradFilter(c.winogradFilter, wideFactor(x), wideFactor(dy), c.axes, native);
+  }
   if (c.products) return filterProducts(factor(x), factor(dy), c.axes);
   const gradient = hlo.convolution(factor(x), factor(dy), {
     layout: {
@@ -219,12 +244,10 @@ export function convolution2D(
     products: plain && productsFit(axes),
   };
   if (!plain) return shape;
-  const tile = (rival: Rival) => winogradTile(x[0], axes, [w[2], w[3] / groups], rival);
-  const xla = tile(smallerThan(2) ? 'smallImage' : 'convolution');
-  const able = native ? nativeParts([w[0], w[1], w[2], w[3] / groups]) : undefined;
-  const winograd = able?.forward && able.input ? tile(`native${native!}`) : xla;
-  const winogradFilter = tile(able?.filter ? `nativeFilter${native!}` : 'products');
-  return { ...shape, winograd, winogradFilter, native: able };
+  const parts = native ? nativeParts([w[0], w[1], w[2], w[3] / groups]) : undefined;
+  const tile = (costs: Costs) => winogradTile(x[0], axes, [w[2], w[3] / groups], costs);
+  const winograd = tile(forwardCosts(smallerThan(2), parts));
+  return { ...shape, winograd, winogradFilter: tile(filterCosts(parts)), native: parts };
 }
 
 const channelAxis = (attrs: Conv2DAttrs): number => (attrs.dataFormat === 'NCHW' ? 1 : 3);

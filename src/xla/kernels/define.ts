@@ -10,7 +10,6 @@ import { BACKEND, type XlaBackend } from '../backend';
 import { checkOutputs, debugsNaNs } from '../debug';
 import { type Lower, type Results, attributesText } from '../deferred';
 import { type DType, type Value, convert } from '../hlo';
-import { type Lanes } from '../native';
 import { runOnHost } from './host';
 import { precisionPolicy, underPolicy } from './precision';
 
@@ -23,8 +22,8 @@ export interface Context {
   readonly dtypes: Record<string, DataType>;
   /** Platform that the program will run on, as the plugin names it: 'cpu', 'cuda', … */
   readonly platform: string;
-  /** Width of the kernels of ../native where it may call them. */
-  readonly native?: Lanes;
+  /** Whether it may call the kernels of ../native. */
+  readonly native: boolean;
 }
 
 export type Lowering<A> = (inputs: Inputs, attrs: A, context: Context) => Value | readonly Value[];

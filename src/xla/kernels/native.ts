@@ -20,19 +20,31 @@ export interface NativeParts {
   readonly forward: boolean;
   readonly input: boolean;
   readonly filter: boolean;
+  /** By Winograd's tiles of 4 × 4, where the engine uses those. */
+  readonly winograd: boolean;
 }
 
 export function nativeParts(kernel: readonly number[]): NativeParts {
   const [rows, columns, inputs, outputs] = kernel;
   const weights = rows * columns * inputs * outputs;
+  const bySixteens = (channels: number): boolean => channels % CHANNELS === 0;
   const fits = (channels: number, most: number): boolean =>
-    rows * columns <= MOST_TAPS && channels % CHANNELS === 0 && weights <= most;
+    rows * columns <= MOST_TAPS && bySixteens(channels) && weights <= most;
   return {
     forward: fits(outputs, MOST_WEIGHTS),
     input: fits(inputs, MOST_WEIGHTS),
     filter: fits(outputs, MOST_GRADIENTS),
+    winograd: bySixteens(inputs) && bySixteens(outputs),
   };
 }
+
+/** The f32 array of that shape which a kernel makes. */
+export const nativeCall = (
+  target: Handler,
+  operands: readonly Value[],
+  shape: readonly number[],
+  integers: Readonly<Record<string, readonly number[]>> = {},
+): Value => hlo.foreignCall({ target, integers }, operands, [{ dtype: 'f32', shape }]);
 
 function convolution(
   target: Handler,
@@ -41,7 +53,7 @@ function convolution(
   axes: readonly Axis[],
 ): Value {
   const window = [...axes.map(a => a.stride), ...axes.map(a => a.dilation), ...axes.map(a => a.low)];
-  return hlo.foreignCall({ target, integers: { window } }, operands, [{ dtype: 'f32', shape }]);
+  return nativeCall(target, operands, shape, { window });
 }
 
 /** y [n, rows, columns, co] of x [n, h, w, ci] and a kernel [kh, kw, ci, co]. */
@@ -76,8 +88,7 @@ export const sumsFit = ({ shape, size }: Value): boolean =>
 /** Σ a and Σ a·b over all axes but the last, in one reading; f32 arrays of one shape. */
 export function nativeChannelSums(a: Value, b: Value): [Value, Value] {
   const channels = a.shape[a.rank - 1];
-  const target: Handler = 'channel_sums';
-  const sums = hlo.foreignCall({ target, integers: {} }, [a, b], [{ dtype: 'f32', shape: [2, channels] }]);
+  const sums = nativeCall('channel_sums', [a, b], [2, channels]);
   const row = (i: number) => hlo.reshape(hlo.slice(sums, [i, 0], [i + 1, channels]), [channels]);
   return [row(0), row(1)];
 }

@@ -8,6 +8,7 @@
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type Axis } from './geometry';
+import { type NativeParts, nativeCall } from './native';
 import { productPrecision } from './precision';
 
 type Matrix = readonly (readonly number[])[];
@@ -75,28 +76,54 @@ const squared = (m: Matrix): Matrix =>
 
 const tilesOf = (size: number, m: number): number => Math.ceil(size / m);
 
+/** What a form of the convolution takes, in a unit of one's own. */
+interface Tiling {
+  /** For each product of a pair of channels. */
+  readonly product: number;
+  /** Transforming costs as much as so many more channels on either side, */
+  readonly transforming: number;
+  /** and the kernel's as so many more tiles. */
+  readonly kernel: number;
+}
+
+/** Costs of the plain form's products, and of those of tiles by their side. */
+export interface Costs {
+  readonly plain: number;
+  readonly tiles: Readonly<Record<number, Tiling>>;
+}
+
+/** As XLA computes them, measured on two cores with AVX2 and with AVX-512 (`npm run bench:conv`). */
+const XLA: Tiling = { product: 1, transforming: 70, kernel: 45 };
+const XLA_FILTER: Tiling = { ...XLA, transforming: 90 };
+/** Images smaller than two kernels, for which XLA's convolution is slow. */
+const SMALL_IMAGE = 3;
+
+/** Our own kernels (native.ts), whose plain form is the unit. */
+const NATIVE: Tiling = { product: 1.5, transforming: 8, kernel: 60 };
+const NATIVE_FILTER: Tiling = { product: 1.3, transforming: 50, kernel: 45 };
+/** What XLA takes in that unit. */
+const XLA_SLOWER = 1.3;
+
+const slower = (t: Tiling): Tiling => ({ ...t, product: t.product * XLA_SLOWER });
+
 /**
- * What the plain form takes for each product of a pair of channels, and what transforming costs beside the products: as much as so many
- * more channels on either side. Measured on two cores, with AVX2 and with AVX-512.
+ * Costs of the convolution, and of the input's gradient.
+ * @param smallImage of less than two kernels
+ * @param native which of the forms our own kernels compute, if there are any
  */
-const RIVALS = {
-  convolution: { product: 1, transforming: 70 },
-  /** That of images smaller than two kernels, for which XLA's is slow. */
-  smallImage: { product: 3, transforming: 70 },
-  /** The filter's gradient by matrix products, see filterProducts.ts. */
-  products: { product: 1, transforming: 90 },
-  /** Our own kernels, see native.ts, with vectors of 8 floats and of 16. */
-  native8: { product: 1.1, transforming: 70 },
-  native16: { product: 0.75, transforming: 70 },
-  nativeFilter8: { product: 0.92, transforming: 90 },
-  nativeFilter16: { product: 0.72, transforming: 90 },
-};
+export function forwardCosts(smallImage: boolean, native?: NativeParts): Costs {
+  const plain = smallImage ? SMALL_IMAGE : 1;
+  if (!native) return { plain, tiles: { 2: XLA, 4: XLA } };
+  const tiles = { 2: slower(XLA), 4: native.winograd ? NATIVE : slower(XLA) };
+  return { plain: native.forward && native.input ? 1 : plain * XLA_SLOWER, tiles };
+}
 
-/** What Winograd's filtering is weighed against. */
-export type Rival = keyof typeof RIVALS;
-
-/** Tiles that transforming the kernel costs as much as. */
-const KERNEL = 45;
+/** Costs of the filter's gradient; XLA's plain form is products, see filterProducts.ts. */
+export function filterCosts(native?: NativeParts): Costs {
+  if (!native) return { plain: 1, tiles: { 2: XLA_FILTER, 4: XLA_FILTER } };
+  const tiles = { 2: slower(XLA_FILTER), 4: native.winograd ? NATIVE_FILTER : slower(XLA_FILTER) };
+  return { plain: native.filter ? 1 : XLA_SLOWER, tiles };
+}
 
 /**
  * The tile's side with which a convolution takes the least work; undefined where that is the plain form.
@@ -106,15 +133,15 @@ export function winogradTile(
   batch: number,
   axes: readonly Axis[],
   [inputs, outputs]: readonly [number, number],
-  rival: Rival,
+  costs: Costs,
 ): number | undefined {
   if (axes.some(a => a.kernel !== 3 || a.stride !== 1 || a.dilation !== 1)) return undefined;
-  const { product, transforming } = RIVALS[rival];
-  const each = 1 + transforming / inputs + transforming / outputs;
   const positions = (m: number) => axes.reduce((total, a) => total * tilesOf(a.output, m), batch);
-  let [best, least] = [undefined as number | undefined, 9 * product * positions(1)];
+  let [best, least] = [undefined as number | undefined, 9 * costs.plain * positions(1)];
   for (const m of Object.keys(TRANSFORMS).map(Number)) {
-    const work = (m + 2) ** 2 * (positions(m) * each + KERNEL);
+    const { product, transforming, kernel } = costs.tiles[m];
+    const each = 1 + transforming / inputs + transforming / outputs;
+    const work = (m + 2) ** 2 * product * (positions(m) * each + kernel);
     if (work < least) [best, least] = [m, work];
   }
   return best;
@@ -200,6 +227,8 @@ export interface WinogradOptions {
   readonly output: readonly number[];
   /** The kernel is reversed and its input and output channels are swapped, as for the input's gradient. */
   readonly reversed?: boolean;
+  /** Computed by our own kernel. */
+  readonly native?: boolean;
 }
 
 /**
@@ -207,9 +236,13 @@ export interface WinogradOptions {
  * @param m the tile's side, see `winogradTile`
  */
 export function winograd(m: number, x: Value, kernel: Value, options: WinogradOptions): Value {
-  const { low, output, reversed } = options;
+  const { low, output, reversed, native } = options;
   const [rows, columns] = output.map(size => tilesOf(size, m));
   const [places, batch, k] = [(m + 2) ** 2, x.shape[0], kernel.shape[reversed ? 2 : 3]];
+  if (native) {
+    const how = [...low, reversed ? 1 : 0];
+    return nativeCall('winograd', [x, kernel], [batch, ...output, k], { how });
+  }
   const u = multiplied(kernelMatrix(m, reversed), hlo.reshape(kernel, [9, ...kernel.shape.slice(2)]));
   const parts = partsOf(batch, places * batch * rows * columns * (x.shape[3] + k));
   const images = hlo.split(x, parts, 0).map(part => {
@@ -221,11 +254,18 @@ export function winograd(m: number, x: Value, kernel: Value, options: WinogradOp
   return hlo.slice(hlo.concatenate(images, 0), [0, 0, 0, 0], [batch, ...output, k]);
 }
 
-/** dL/dw [3, 3, c, k] of the convolution of x [n, h, w, c], of dL/dy [n, rows, columns, k]. */
-export function winogradFilter(m: number, x: Value, dy: Value, axes: readonly Axis[]): Value {
+/** dL/dw [3, 3, c, k] of the convolution of x [n, h, w, c], of dL/dy [n, rows, columns, k]; maybe by our own kernel. */
+export function winogradFilter(
+  m: number,
+  x: Value,
+  dy: Value,
+  axes: readonly Axis[],
+  native?: boolean,
+): Value {
   const [rows, columns] = axes.map(a => tilesOf(a.output, m));
   const [places, batch, c, k] = [(m + 2) ** 2, x.shape[0], x.shape[3], dy.shape[3]];
   const low = axes.map(a => a.low);
+  if (native) return nativeCall('winograd_filter_gradient', [x, dy], [3, 3, c, k], { how: [...low, 0] });
   const parts = partsOf(batch, places * batch * rows * columns * (c + k));
   const gradients = hlo.split(framed(dy, [0, 0], [rows * m, columns * m]), parts, 0);
   const sums = hlo.split(x, parts, 0).map((part, i) => {

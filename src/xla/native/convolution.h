@@ -24,13 +24,7 @@ typedef struct {
   float *result;
   /* Parts that the images, or the rows of one, are computed in. */
   int parts;
-  /* If they are wanted, each round's sums over the result and its products, [rounds, 2, channels]. */
-  float *sums;
-  /*
-   * Forward those are products with itself. Backward they are with `x`, and the result is first added to `other` (if that isn't null) and set
-   * to 0 where `relu` isn't positive. All are shaped like the result.
-   */
-  const float *relu, *x, *other;
+  Epilogue epilogue;
 } Work;
 
 static int at_most(int a, int b) { return a < b ? a : b; }
@@ -97,7 +91,7 @@ static void forward_round(const void *data, int index) {
   const Work *work = data;
   const Convolution c = work->c;
   int image = index / work->parts, rows = up(c.rows, work->parts), first = index % work->parts * rows, last = at_most(first + rows, c.rows);
-  float *sums = work->sums ? work->sums + (size_t)index * 2 * c.outputs : 0;
+  float *sums = work->epilogue.sums ? work->epilogue.sums + (size_t)index * 2 * c.outputs : 0;
   if (sums) memset(sums, 0, sizeof(float) * 2 * c.outputs);
   if (first >= last) return;
   int width = (c.columns - 1) * c.column_stride + (c.kernel_columns - 1) * c.column_dilation + 1;
@@ -109,26 +103,15 @@ static void forward_round(const void *data, int index) {
   for (int i = 0; i < c.kernel_rows; i++)
     for (int j = 0; j < c.kernel_columns; j++, count++)
       taps[count] = (Tap){((ptrdiff_t)i * c.row_dilation * width + j * c.column_dilation) * c.inputs, (ptrdiff_t)count * c.inputs * c.outputs};
-  float *y = work->result + ((size_t)image * c.rows + first) * c.columns * c.outputs;
   for (int q = 0, vectors; q < c.outputs; q += vectors * LANES) {
     vectors = vectors_of(c.outputs - q);
     for (int r = 0; r < last - first; r++) {
-      float *row = y + (size_t)r * c.columns * c.outputs + q;
+      const size_t row = ((size_t)image * c.rows + first + r) * c.columns * c.outputs + q;
       output_row(c.columns, vectors, taps, count, c.inputs, x + (size_t)r * c.row_stride * width * c.inputs, (ptrdiff_t)c.column_stride * c.inputs,
-                 work->b + q, c.outputs, row, c.outputs);
+                 work->b + q, c.outputs, work->result + row, c.outputs);
       for (int v = 0; sums && v < vectors * LANES; v += LANES)
-        add_rows(row + v, row + v, c.columns, c.outputs, sums + q + v, sums + c.outputs + q + v);
+        finish_row(&work->epilogue, work->result, row + v, c.columns, c.outputs, sums + q + v, sums + c.outputs + q + v);
     }
-  }
-}
-
-typedef int Mask __attribute__((vector_size(LANES * 4)));
-
-/* The gradient of relu(y) + ... made that of y, for one vector of channels of some places. NaN in `relu` stays. */
-static void pass_relu(float *gradient, const float *relu, const float *other, int places, int channels) {
-  for (int p = 0; p < places; p++, gradient += channels, relu += channels) {
-    const Vector y = LOAD(relu), g = other ? LOAD(gradient) + LOAD(other + (size_t)p * channels) : LOAD(gradient);
-    STORE(gradient) = (Vector)(((y > 0) & (Mask)g) | ((y != y) & (Mask)y));
   }
 }
 
@@ -140,7 +123,7 @@ static void input_round(const void *data, int index) {
   const Work *work = data;
   const Convolution c = work->c;
   int image = index / work->parts, rows = up(c.height, work->parts), first = index % work->parts * rows, last = at_most(first + rows, c.height);
-  float *sums = work->sums ? work->sums + (size_t)index * 2 * c.inputs : 0;
+  float *sums = work->epilogue.sums ? work->epilogue.sums + (size_t)index * 2 * c.inputs : 0;
   if (sums) memset(sums, 0, sizeof(float) * 2 * c.inputs);
   if (first >= last) return;
   int top = down(first + c.top - (c.kernel_rows - 1) * c.row_dilation, c.row_stride), bottom = down(last - 1 + c.top, c.row_stride);
@@ -167,20 +150,17 @@ static void input_round(const void *data, int index) {
       }
       if (!sums) continue;
       const size_t row = place + (size_t)r * c.width * c.inputs + q;
-      for (int v = 0; v < vectors * LANES; v += LANES) {
-        float *gradient = work->result + row + v;
-        pass_relu(gradient, work->relu + row + v, work->other ? work->other + row + v : 0, c.width, c.inputs);
-        add_rows(gradient, work->x + row + v, c.width, c.inputs, sums + q + v, sums + c.inputs + q + v);
-      }
+      for (int v = 0; v < vectors * LANES; v += LANES)
+        finish_row(&work->epilogue, work->result, row + v, c.width, c.inputs, sums + q + v, sums + c.inputs + q + v);
     }
   }
 }
 
-/* Adds what some rows give to neighbouring places of dw. */
-static void filter_run(int places, int vectors, int rows, int columns, const float *x, ptrdiff_t x_row, ptrdiff_t x_step, const float *dy,
-                       ptrdiff_t dy_row, ptrdiff_t outputs, float *dw) {
-  for (int done = 0, count; done < places; done += count, x += count, dw += count * outputs) {
-#define TILE(n, vectors)   case (n) * 2 + (vectors):     filter_tile(n, vectors, rows, columns, x, x_row, x_step, dy, dy_row, outputs, dw, outputs);     break;
+/* Adds what some rows give to neighbouring places of dw, or sets these. */
+static void filter_run(int places, int vectors, int fresh, int rows, int columns, const float *x, ptrdiff_t x_row, ptrdiff_t x_step, const float *dy,
+                       ptrdiff_t dy_row, ptrdiff_t dy_step, float *dw, ptrdiff_t dw_step) {
+  for (int done = 0, count; done < places; done += count, x += count, dw += count * dw_step) {
+#define TILE(n, vectors)   case (n) * 2 + (vectors):     filter_tile(n, vectors, fresh, rows, columns, x, x_row, x_step, dy, dy_row, dy_step, dw, dw_step);     break;
     count = FILTER_SUMS / vectors;
     while (count > places - done) count = count % 3 ? count / 2 : count / 3 * 2;
     switch (count * 2 + vectors) {
@@ -212,7 +192,6 @@ static void filter_round(const void *data, int index) {
   const size_t places = (size_t)c.kernel_rows * c.kernel_columns * c.inputs;
   int part = index % work->parts, q = index / work->parts * 2 * LANES, vectors = vectors_of(c.outputs - q);
   float *dw = work->result + part * places * c.outputs + q;
-  for (size_t i = 0; i < places; i++) memset(dw + i * c.outputs, 0, sizeof(float) * vectors * LANES);
   int width = (c.columns - 1) * c.column_stride + (c.kernel_columns - 1) * c.column_dilation + 1;
   int height = (c.rows - 1) * c.row_stride + (c.kernel_rows - 1) * c.row_dilation + 1;
   const int cached = 1 << 13;
@@ -226,10 +205,10 @@ static void filter_round(const void *data, int index) {
     for (int r = 0; r < c.rows; r += band)
       for (int i = 0; i < c.kernel_rows; i++)
         for (int j = 0; j < runs; j++)
-          filter_run(run, vectors, at_most(band, c.rows - r), c.columns,
+          filter_run(run, vectors, n == first && r == 0, at_most(band, c.rows - r), c.columns,
                      x + ((size_t)(r * c.row_stride + i * c.row_dilation) * width + j * c.column_dilation) * c.inputs,
                      (ptrdiff_t)c.row_stride * width * c.inputs, (ptrdiff_t)c.column_stride * c.inputs, dy + (size_t)r * c.columns * c.outputs,
-                     (ptrdiff_t)c.columns * c.outputs, c.outputs, dw + (size_t)(i * runs + j) * run * c.outputs);
+                     (ptrdiff_t)c.columns * c.outputs, c.outputs, dw + (size_t)(i * runs + j) * run * c.outputs, c.outputs);
   }
 }
 

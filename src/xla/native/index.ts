@@ -3,7 +3,6 @@
  * functions. Without a C compiler, or with a plugin that knows no foreign functions, XLA computes everything.
  */
 import * as fs from 'fs';
-import * as koffi from 'koffi';
 import { type PjrtClient } from '../pjrt';
 import { compile, libraryFile } from './build';
 
@@ -12,16 +11,14 @@ const HANDLERS = [
   'convolution_forward',
   'convolution_input_gradient',
   'convolution_filter_gradient',
+  'winograd',
+  'winograd_filter_gradient',
   'channel_sums',
 ] as const;
 export type Handler = (typeof HANDLERS)[number];
 
-/** Floats in the vectors that the kernels are compiled for. */
-export type Lanes = 8 | 16;
-
 /** Whether a client's programs may call the kernels, and why not. */
-export type Native =
-  { readonly works: true; readonly lanes: Lanes } | { readonly works: false; readonly reason: string };
+export type Native = { readonly works: true } | { readonly works: false; readonly reason: string };
 
 /** Has the client's programs know the kernels. Never fails: without them XLA computes all. XLA_NATIVE=off does without, too. */
 export function loadNative(client: PjrtClient): Native {
@@ -29,9 +26,8 @@ export function loadNative(client: PjrtClient): Native {
   if (client.platformName !== 'cpu')
     return { works: false, reason: `they are not for ${client.platformName}` };
   try {
-    const library = libraryFile();
-    register(client, library);
-    return { works: true, lanes: koffi.load(library).func('int vector_lanes()')() as Lanes };
+    register(client, libraryFile());
+    return { works: true };
   } catch (error) {
     return { works: false, reason: (error as Error).message };
   }

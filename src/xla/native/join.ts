@@ -35,10 +35,10 @@ const extended = (call: Value, operands: readonly Value[], results: readonly Val
     results.map(({ dtype, shape }) => ({ dtype, shape })),
   );
 
-/** The attribute `window` of a convolution. */
+/** The lists of a call's attribute. */
 function integersOf(call: Value): Record<string, number[]> {
-  const [, list] = /window = array<i64: ([^>]*)>/.exec(call.attrs.backend_config)!;
-  return { window: list.split(',').map(Number) };
+  const lists = call.attrs.backend_config.matchAll(/(\w+) = array<i64: ([^>]*)>/g);
+  return Object.fromEntries([...lists].map(([, name, list]) => [name, list.split(',').map(Number)]));
 }
 
 export const joinCalls: Join = (values, wanted) => {
@@ -62,7 +62,8 @@ export const joinCalls: Join = (values, wanted) => {
     if (stepped < 0) return undefined;
     const y = real(stepOf(gradient.operands[stepped])!);
     const total = real(gradient.operands[1 - stepped]);
-    const isGradient = (v: Value) => madeBy(v, 'convolution_input_gradient') && place.has(v) && !taken.has(v);
+    const isGradient = (v: Value) =>
+      (madeBy(v, 'convolution_input_gradient') || madeBy(v, 'winograd')) && place.has(v) && !taken.has(v);
     const terms = total.op === 'add' ? total.operands.map(real) : [total];
     const dx = terms.find(term => isGradient(term) && onlyFor(term, total === term ? gradient : total));
     if (!dx || (total !== dx && !onlyFor(total, gradient))) return undefined;
@@ -79,7 +80,8 @@ export const joinCalls: Join = (values, wanted) => {
 
   const forward = (side: Value): Joined | undefined => {
     const [a, b] = side.operands.map(real);
-    if (a !== b || !madeBy(a, 'convolution_forward') || !place.has(a) || taken.has(a)) return undefined;
+    const made = madeBy(a, 'convolution_forward') || madeBy(a, 'winograd');
+    if (a !== b || !made || !place.has(a) || taken.has(a)) return undefined;
     taken.add(a);
     return { call: extended(a, a.operands, [a, side]), gives: [a, side] };
   };

@@ -7,10 +7,11 @@
 
 #include "sums.h"
 
+#include "epilogue.h"
+
 #include "convolution.h"
 
-/* Floats in a vector: 8, or 16 with AVX-512. */
-int vector_lanes(void) { return LANES; }
+#include "winograd.h"
 
 static Failure refuse(const Call *call, const char *why) {
   return call->api->error_create(&(ErrorArguments){sizeof(ErrorArguments), 0, why, INVALID_ARGUMENT});
@@ -66,27 +67,28 @@ static Convolution convolution(const Call *call, const Array *x, const Array *w,
 }
 
 /* Runs the rounds of a convolution whose result has so many channels, and adds up their sums if there is a second result. */
-static Failure run(const Call *call, Round *round, Work *work, int channels) {
-  const int rounds = work->c.images * work->parts, size = 2 * channels, summed = call->results.size == 2;
-  if (summed && !(work->sums = aligned((size_t)rounds * size))) return refuse(call, "convolution: no memory");
+static Failure run(const Call *call, int rounds, Round *round, const void *work, Epilogue *epilogue, int channels) {
+  const int size = 2 * channels, summed = call->results.size == 2;
+  if (summed && !(epilogue->sums = aligned((size_t)rounds * size))) return refuse(call, "convolution: no memory");
   parallel(call, rounds, round, work);
-  if (summed) add_lists(work->sums, rounds, size, call->results.arrays[1]->data);
-  free(work->sums);
+  if (summed) add_lists(epilogue->sums, rounds, size, call->results.arrays[1]->data);
+  free(epilogue->sums);
   return 0;
 }
 
-/* The third argument and the following, `relu`, `x` and maybe `other`. */
-static Failure take_relu(const Call *call, Work *work) {
-  const Array *const *arrays = (const Array *const *)call->arguments.arrays;
+/* The third argument and the following, if there are any: `relu`, `x` and maybe `other`. */
+static Failure take_relu(const Call *call, Epilogue *epilogue) {
+  Array *const *arrays = call->arguments.arrays;
   const int count = call->arguments.size;
+  if (count == 2) return 0;
   for (int i = 2; i < count; i++)
     for (int axis = 0; axis < 4; axis++)
       if (arrays[i]->type != FLOAT32 || arrays[i]->rank != 4 || arrays[i]->dims[axis] != call->results.arrays[0]->dims[axis])
         return refuse(call, "convolution: takes relu, x and other shaped like the result");
   if (count < 4 || count > 5 || call->results.size != 2) return refuse(call, "convolution: takes relu and x, and gives sums");
-  work->relu = arrays[2]->data;
-  work->x = arrays[3]->data;
-  if (count == 5) work->other = arrays[4]->data;
+  epilogue->relu = arrays[2]->data;
+  epilogue->x = arrays[3]->data;
+  if (count == 5) epilogue->other = arrays[4]->data;
   return 0;
 }
 
@@ -103,7 +105,7 @@ Failure convolution_forward(Call *call) {
   Work work = {.c = convolution(call, x, w, y), .a = x->data, .b = w->data, .result = y->data};
   const Convolution *c = &work.c;
   work.parts = row_parts(c->images, c->rows, (size_t)c->width * c->inputs * c->row_stride);
-  return run(call, forward_round, &work, c->outputs);
+  return run(call, c->images * work.parts, forward_round, &work, &work.epilogue, c->outputs);
 }
 
 /*
@@ -119,8 +121,8 @@ Failure convolution_input_gradient(Call *call) {
   Work work = {.c = convolution(call, dx, w, dy), .a = dy->data, .b = w->data, .result = dx->data};
   const Convolution *c = &work.c;
   work.parts = row_parts(c->images, c->height, (size_t)c->columns * c->outputs);
-  if (call->arguments.size > 2 && (failure = take_relu(call, &work))) return failure;
-  return run(call, input_round, &work, c->inputs);
+  if ((failure = take_relu(call, &work.epilogue))) return failure;
+  return run(call, c->images * work.parts, input_round, &work, &work.epilogue, c->inputs);
 }
 
 /* dw [kernel rows, kernel columns, inputs, outputs] of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
@@ -145,6 +147,88 @@ Failure convolution_filter_gradient(Call *call) {
   if (size < SHARED) add_lists(parts, work.parts, size, dw->data);
   else parallel(call, ROUNDS, sum_round, &work);
   free(parts);
+  return 0;
+}
+
+/*
+ * The image of a 3x3 convolution; fails unless both channels come in sixteens and the attribute has the padding before rows and columns, and
+ * whether the kernel is [3, 3, outputs, inputs] and to be reversed, as for the gradient of another convolution's input.
+ */
+static Failure image_of(const Call *call, const Array *x, const Array *y, Image *image, int *reversed) {
+  const AttributeArray *how = call->attributes.size == 1 ? call->attributes.values[0] : 0;
+  if (!how || call->attributes.types[0] != ARRAY_ATTRIBUTE || how->type != INT64 || how->size != 3) return refuse(call, "winograd: takes three integers");
+  if (x->rank != 4 || y->rank != 4 || x->type != FLOAT32 || y->type != FLOAT32 || x->dims[3] % CHANNELS || y->dims[3] % CHANNELS)
+    return refuse(call, "winograd: takes f32 images whose channels come in sixteens");
+  *image = (Image){x->dims[0], x->dims[1], x->dims[2], x->dims[3], y->dims[1], y->dims[2], y->dims[3], how->data[0], how->data[1]};
+  *reversed = how->data[2] != 0;
+  return 0;
+}
+
+/*
+ * y [n, rows, columns, outputs] of x [n, height, width, inputs] and a kernel [3, 3, inputs, outputs]. The further arguments of
+ * convolution_input_gradient, and its second result, or that of convolution_forward, may follow.
+ */
+Failure winograd(Call *call) {
+  if (is_question(call)) return 0;
+  if (call->arguments.size < 2 || call->results.size < 1) return refuse(call, "winograd: takes two arrays");
+  const Array *x = call->arguments.arrays[0], *kernel = call->arguments.arrays[1], *y = call->results.arrays[0];
+  Winograd work = {.x = x->data, .kernel = kernel->data, .y = y->data};
+  Failure failure = image_of(call, x, y, &work.c, &work.reversed);
+  if (failure || (failure = take_relu(call, &work.epilogue))) return failure;
+  const Image *c = &work.c;
+  work.tiles = c->images * tiles_of(c->rows) * tiles_of(c->columns);
+  work.block = winograd_block(c, work.tiles);
+  const int rounds = up(work.tiles, work.block);
+  if (!is_large(c)) {
+    work.u = aligned(PLACES * stride_of(c->inputs, c->outputs));
+    if (!work.u) return refuse(call, "winograd: no memory");
+    parallel(call, c->inputs / CHANNELS, kernel_round, &work);
+    failure = run(call, rounds, block_round, &work, &work.epilogue, c->outputs);
+    free(work.u);
+    return failure;
+  }
+  const size_t v_size = PLACES * stride_of(work.tiles, c->inputs);
+  work.v = aligned(v_size + PLACES * stride_of(work.tiles, c->outputs));
+  if (!work.v) return refuse(call, "winograd: no memory");
+  work.m = work.v + v_size;
+  parallel(call, rounds, image_round, &work);
+  parallel(call, up(c->outputs, 2 * LANES), product_round, &work);
+  failure = run(call, rounds, output_round, &work, &work.epilogue, c->outputs);
+  free(work.v);
+  return failure;
+}
+
+/* dw [3, 3, inputs, outputs] of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
+Failure winograd_filter_gradient(Call *call) {
+  if (is_question(call)) return 0;
+  if (call->arguments.size != 2 || call->results.size != 1) return refuse(call, "winograd: takes two arrays");
+  const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1];
+  WinogradFilter work = {.x = x->data, .dy = dy->data, .dw = call->results.arrays[0]->data};
+  int reversed;
+  Failure failure = image_of(call, x, dy, &work.c, &reversed);
+  if (failure) return failure;
+  const Image *c = &work.c;
+  const int all = c->images * tiles_of(c->rows) * tiles_of(c->columns), at_once = at_most(all, filter_tiles(c));
+  const size_t s_size = PLACES * stride_of(c->inputs, c->outputs), v_size = PLACES * stride_of(at_once, c->inputs);
+  work.s = aligned(s_size + v_size + PLACES * stride_of(at_once, c->outputs));
+  if (!work.s) return refuse(call, "winograd: no memory");
+  work.v = work.s + s_size;
+  work.d = work.v + v_size;
+  work.tiles = all;
+  if (is_large(c) && at_once == all && all > 0) {
+    parallel(call, up(all, FILTER_BLOCK), filter_places_round, &work);
+    parallel(call, up(c->outputs, 2 * LANES), filter_columns_round, &work);
+    free(work.s);
+    return 0;
+  }
+  if (all == 0) memset(work.s, 0, sizeof(float) * s_size);
+  for (; work.first < all; work.first += at_once) {
+    work.tiles = at_most(at_once, all - work.first);
+    parallel(call, up(work.tiles, FILTER_BLOCK), filter_places_round, &work);
+    parallel(call, PLACES * up(c->outputs, 2 * LANES), filter_product_round, &work);
+  }
+  parallel(call, c->inputs / CHANNELS, weights_round, &work);
+  free(work.s);
   return 0;
 }
 

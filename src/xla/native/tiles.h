@@ -52,13 +52,13 @@ INLINE void output_tile(const int pixels, const int vectors, const Tap *taps, in
 
 /*
  * dw[r, q] += sum over rows and columns of x[row, column, r] * dy[row, column, q], for `count` neighbours r and `vectors` (1 or 2) vectors of
- * channels q.
+ * channels q; where it is `fresh` dw is set instead.
  */
-INLINE void filter_tile(const int count, const int vectors, int rows, int columns, const float *x, ptrdiff_t x_row, ptrdiff_t x_step,
+INLINE void filter_tile(const int count, const int vectors, int fresh, int rows, int columns, const float *x, ptrdiff_t x_row, ptrdiff_t x_step,
                         const float *dy, ptrdiff_t dy_row, ptrdiff_t dy_step, float *dw, ptrdiff_t dw_step) {
 #define F(i) \
   Vector sum##i = {0}; \
-  if (i < count * vectors) sum##i = LOAD(dw + i / vectors * dw_step + i % vectors * LANES);
+  if (i < count * vectors && !fresh) sum##i = LOAD(dw + i / vectors * dw_step + i % vectors * LANES);
   EACH(F)
 #undef F
   for (int r = 0; r < rows; r++) {
