@@ -8,6 +8,7 @@ import { ROOT, setUp } from './setup.mjs';
 
 const CHECKS = [
   ['format', 'prettier', ['--check', '.', '--log-level', 'warn']],
+  ['format of C', 'format-c', ['--check']],
   ['lint', 'eslint', ['.']],
   ['types', 'typescript', ['-p', '.']],
   ['types as the notebooks’ kernel sees them', 'typescript', ['-p', '.', '--strict', 'false']],
@@ -20,7 +21,10 @@ const PROGRAMS = {
 };
 
 function run(name, args) {
-  const program = join(ROOT, 'node_modules', name, PROGRAMS[name]);
+  const program =
+    name === 'format-c'
+      ? join(ROOT, 'scripts', 'format-c.mjs')
+      : join(ROOT, 'node_modules', name, PROGRAMS[name]);
   return spawnSync(process.execPath, [program, ...args], { cwd: ROOT, stdio: 'inherit' }).status === 0;
 }
 

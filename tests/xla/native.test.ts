@@ -161,6 +161,42 @@ async function expectNaN(batch: number): Promise<void> {
   expect(result.filter((_, i) => i % 16 === 7).every(Number.isNaN)).toBe(true);
 }
 
+whereTheyWork('more tiles than are held in memory at a time are computed in parts', async () => {
+  const compute = async (native: boolean) => {
+    await useXla({ native });
+    const x = tf.randomUniform([34, 24, 24, 160], -1, 1, 'float32', 1) as tf.Tensor4D;
+    const w = tf.randomUniform([3, 3, 160, 144], -1, 1, 'float32', 2) as tf.Tensor4D;
+    const dy = tf.randomUniform([34, 24, 24, 144], -1, 1, 'float32', 3);
+    const convolve = (a: tf.Tensor, b: tf.Tensor) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 1, 'same');
+    const results = [convolve(x, w), ...tf.grads(convolve)([x, w], dy)];
+    const norms = results.map(t => t.norm().dataSync()[0]);
+    tf.dispose([x, w, dy]);
+    return { results, norms };
+  };
+  const own = await compute(true);
+  const xla = await compute(false).finally(() => useXla({ native: true }));
+  own.results.forEach((t, i) =>
+    expect(t.sub(xla.results[i]).norm().dataSync()[0]).toBeLessThan(1e-5 * own.norms[i]),
+  );
+  tf.dispose([own.results, xla.results]);
+});
+
+test('the kernels compile without a warning', () => {
+  const source = path.join(__dirname, '../../src/xla/native/kernels.c');
+  const options = [
+    '-std=gnu11',
+    '-O1',
+    '-march=native',
+    '-Wall',
+    '-Wextra',
+    '-Wno-psabi',
+    '-Werror',
+    '-fsyntax-only',
+  ];
+  const run = spawnSync(process.env.CC ?? 'cc', [...options, source], { encoding: 'utf8' });
+  if (native.works && !run.error) expect(run.stderr).toBe('');
+});
+
 test('several devices are left to XLA, whose partitioner can not divide a call', async () => {
   await useXla({ native: true });
   const [x, w] = [tf.zeros([4, 8, 8, 16]), tf.zeros([3, 3, 16, 16])] as tf.Tensor4D[];

@@ -2,10 +2,10 @@
 
 typedef struct {
   /* If they are wanted, each round's sums over the result and its products, [rounds, 2, channels]. */
-  float *sums;
+  float* sums;
   /*
-   * Without `relu` those are products with itself. With it they are with `x`, and the result is first added to `other` (if that isn't null) and
-   * set to 0 where `relu` isn't positive: it is a gradient. All are shaped like the result.
+   * Without `relu` those are products with itself. With it they are with `x`, and the result is first added to `other`
+   * (if that isn't null) and set to 0 where `relu` isn't positive: it is a gradient. All are shaped like the result.
    */
   const float *relu, *x, *other;
 } Epilogue;
@@ -18,7 +18,7 @@ INLINE Vector where_positive(Vector relu, Vector gradient) {
 }
 
 /* Of one vector, `place` floats from the result's begin. */
-INLINE Vector finish(const Epilogue *e, Vector y, size_t place, Vector *sum, Vector *products) {
+INLINE Vector finish(const Epilogue* e, Vector y, size_t place, Vector* sum, Vector* products) {
   if (e->relu) {
     if (e->other) y += LOAD(e->other + place);
     y = where_positive(LOAD(e->relu + place), y);
@@ -29,8 +29,9 @@ INLINE Vector finish(const Epilogue *e, Vector y, size_t place, Vector *sum, Vec
 }
 
 /* Of one vector of channels of some places one after another. */
-static void finish_row(const Epilogue *e, float *result, size_t place, int places, int channels, float *sums, float *products) {
-  float *row = result + place;
+static void finish_row(const Epilogue* e, float* result, size_t place, int places, int channels, float* sums,
+                       float* products) {
+  float* row = result + place;
   if (e->relu)
     for (int p = 0; p < places; p++) {
       const size_t at = (size_t)p * channels;

@@ -1,4 +1,7 @@
-/* Kernels for CPUs where XLA's own are slow, as handlers of XLA's foreign functions. They know only arrays; what computes what is decided in ../kernels. */
+/*
+ * Kernels for CPUs where XLA's own are slow, as handlers of XLA's foreign functions. They know only arrays; what
+ * computes what is decided in ../kernels.
+ */
 #include "ffi.h"
 
 #include "memory.h"
@@ -13,40 +16,44 @@
 
 #include "winograd.h"
 
-static Failure refuse(const Call *call, const char *why) {
+static Failure refuse(const Call* call, const char* why) {
   return call->api->error_create(&(ErrorArguments){sizeof(ErrorArguments), 0, why, INVALID_ARGUMENT});
 }
 
 /* Answers XLA's question, when it registers a handler, which version of the interface it was made for. */
-static int is_question(Call *call) {
-  for (Extension *e = call->extensions; e; e = e->next)
+static int is_question(Call* call) {
+  for (Extension* e = call->extensions; e; e = e->next)
     if (e->type == METADATA_EXTENSION) {
-      ((MetadataExtension *)e)->metadata->version.major = 0;
-      ((MetadataExtension *)e)->metadata->version.minor = 1;
+      ((MetadataExtension*)e)->metadata->version.major = 0;
+      ((MetadataExtension*)e)->metadata->version.minor = 1;
       return 1;
     }
   return 0;
 }
 
-/* Fails unless the call has arrays of floats of four axes, `a` and `b`, one result, and the attribute with strides, dilations and padding. */
-static Failure checked(const Call *call) {
-  if (call->arguments.size < 2 || call->results.size < 1 || call->attributes.size != 1) return refuse(call, "convolution: takes two arrays, one attribute");
-  const Array *arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
+/* Fails unless the call has two f32 arrays of four axes, results, and an attribute of strides, dilations and padding.
+ */
+static Failure checked(const Call* call) {
+  if (call->arguments.size < 2 || call->results.size < 1 || call->attributes.size != 1)
+    return refuse(call, "convolution: takes two arrays, one attribute");
+  const Array* arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
   for (int i = 0; i < 3; i++)
-    if (arrays[i]->rank != 4 || arrays[i]->type != FLOAT32) return refuse(call, "convolution: takes f32 arrays of four axes");
-  const AttributeArray *window = call->attributes.values[0];
-  if (call->attributes.types[0] != ARRAY_ATTRIBUTE || window->type != INT64 || window->size != 6) return refuse(call, "convolution: takes six integers");
+    if (arrays[i]->rank != 4 || arrays[i]->type != FLOAT32)
+      return refuse(call, "convolution: takes f32 arrays of four axes");
+  const AttributeArray* window = call->attributes.values[0];
+  if (call->attributes.types[0] != ARRAY_ATTRIBUTE || window->type != INT64 || window->size != 6)
+    return refuse(call, "convolution: takes six integers");
   return 0;
 }
 
 /* Fails unless the tiles fit: `channels` of the result, and a kernel w. */
-static Failure fitting(const Call *call, int64_t channels, const Array *w) {
+static Failure fitting(const Call* call, int64_t channels, const Array* w) {
   if (channels % CHANNELS) return refuse(call, "convolution: the result's channels come in sixteens");
   return w->dims[0] * w->dims[1] > MOST_TAPS ? refuse(call, "convolution: the kernel is too large") : 0;
 }
 
-static Convolution convolution(const Call *call, const Array *x, const Array *w, const Array *y) {
-  const int64_t *window = ((AttributeArray *)call->attributes.values[0])->data;
+static Convolution convolution(const Call* call, const Array* x, const Array* w, const Array* y) {
+  const int64_t* window = ((AttributeArray*)call->attributes.values[0])->data;
   return (Convolution){
       .images = x->dims[0],
       .height = x->dims[1],
@@ -66,26 +73,39 @@ static Convolution convolution(const Call *call, const Array *x, const Array *w,
   };
 }
 
-/* Runs the rounds of a convolution whose result has so many channels, and adds up their sums if there is a second result. */
-static Failure run(const Call *call, int rounds, Round *round, const void *work, Epilogue *epilogue, int channels) {
-  const int size = 2 * channels, summed = call->results.size == 2;
-  if (summed && !(epilogue->sums = aligned((size_t)rounds * size))) return refuse(call, "convolution: no memory");
-  parallel(call, rounds, round, work);
-  if (summed) add_lists(epilogue->sums, rounds, size, call->results.arrays[1]->data);
+/* Memory for the sums of so many rounds, if there is a second result to add them up in. */
+static Failure begin_sums(const Call* call, Epilogue* epilogue, int rounds, int channels) {
+  if (call->results.size != 2) return 0;
+  epilogue->sums = aligned((size_t)rounds * 2 * channels);
+  return epilogue->sums ? 0 : refuse(call, "convolution: no memory");
+}
+
+static void end_sums(const Call* call, Epilogue* epilogue, int rounds, int channels) {
+  if (epilogue->sums) add_lists(epilogue->sums, rounds, 2 * channels, call->results.arrays[1]->data);
   free(epilogue->sums);
+}
+
+/* Runs the rounds of a convolution whose result has so many channels. */
+static Failure run(const Call* call, int rounds, Round* round, const void* work, Epilogue* epilogue, int channels) {
+  Failure failure = begin_sums(call, epilogue, rounds, channels);
+  if (failure) return failure;
+  parallel(call, rounds, round, work);
+  end_sums(call, epilogue, rounds, channels);
   return 0;
 }
 
 /* The third argument and the following, if there are any: `relu`, `x` and maybe `other`. */
-static Failure take_relu(const Call *call, Epilogue *epilogue) {
-  Array *const *arrays = call->arguments.arrays;
+static Failure take_relu(const Call* call, Epilogue* epilogue) {
+  Array* const* arrays = call->arguments.arrays;
   const int count = call->arguments.size;
   if (count == 2) return 0;
   for (int i = 2; i < count; i++)
     for (int axis = 0; axis < 4; axis++)
-      if (arrays[i]->type != FLOAT32 || arrays[i]->rank != 4 || arrays[i]->dims[axis] != call->results.arrays[0]->dims[axis])
+      if (arrays[i]->type != FLOAT32 || arrays[i]->rank != 4 ||
+          arrays[i]->dims[axis] != call->results.arrays[0]->dims[axis])
         return refuse(call, "convolution: takes relu, x and other shaped like the result");
-  if (count < 4 || count > 5 || call->results.size != 2) return refuse(call, "convolution: takes relu and x, and gives sums");
+  if (count < 4 || count > 5 || call->results.size != 2)
+    return refuse(call, "convolution: takes relu and x, and gives sums");
   epilogue->relu = arrays[2]->data;
   epilogue->x = arrays[3]->data;
   if (count == 5) epilogue->other = arrays[4]->data;
@@ -93,113 +113,142 @@ static Failure take_relu(const Call *call, Epilogue *epilogue) {
 }
 
 /*
- * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs]; where two results are
- * asked for, also channel_sums of y and y.
+ * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs];
+ * where two results are asked for, also channel_sums of y and y.
  */
-Failure convolution_forward(Call *call) {
+Failure convolution_forward(Call* call) {
   if (is_question(call)) return 0;
   Failure failure = checked(call);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *w = call->arguments.arrays[1], *y = call->results.arrays[0];
   if ((failure = fitting(call, y->dims[3], w))) return failure;
   Work work = {.c = convolution(call, x, w, y), .a = x->data, .b = w->data, .result = y->data};
-  const Convolution *c = &work.c;
+  const Convolution* c = &work.c;
   work.parts = row_parts(c->images, c->rows, (size_t)c->width * c->inputs * c->row_stride);
   return run(call, c->images * work.parts, forward_round, &work, &work.epilogue, c->outputs);
 }
 
 /*
- * dx [n, height, width, inputs] of dy [n, rows, columns, outputs] and w, here [kernel rows, kernel columns, outputs, inputs]; or, with more
- * arrays shaped like it, (dx + other) where relu > 0, else 0, and channel_sums of that and x. `other` may be missing.
+ * dx [n, height, width, inputs] of dy [n, rows, columns, outputs] and w, here [kernel rows, kernel columns, outputs,
+ * inputs]; or, with more arrays shaped like it, (dx + other) where relu > 0, else 0, and channel_sums of that and x.
+ * `other` may be missing.
  */
-Failure convolution_input_gradient(Call *call) {
+Failure convolution_input_gradient(Call* call) {
   if (is_question(call)) return 0;
   Failure failure = checked(call);
   if (failure) return failure;
   const Array *dy = call->arguments.arrays[0], *w = call->arguments.arrays[1], *dx = call->results.arrays[0];
   if ((failure = fitting(call, dx->dims[3], w))) return failure;
   Work work = {.c = convolution(call, dx, w, dy), .a = dy->data, .b = w->data, .result = dx->data};
-  const Convolution *c = &work.c;
+  const Convolution* c = &work.c;
   work.parts = row_parts(c->images, c->height, (size_t)c->columns * c->outputs);
   if ((failure = take_relu(call, &work.epilogue))) return failure;
   return run(call, c->images * work.parts, input_round, &work, &work.epilogue, c->inputs);
 }
 
-/* dw [kernel rows, kernel columns, inputs, outputs] of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
-Failure convolution_filter_gradient(Call *call) {
+/* dw, shaped as w is in convolution_forward, of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
+Failure convolution_filter_gradient(Call* call) {
   if (is_question(call)) return 0;
   Failure failure = checked(call);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1], *dw = call->results.arrays[0];
   if ((failure = fitting(call, dw->dims[3], dw))) return failure;
   Work work = {.c = convolution(call, x, dw, dy), .a = x->data, .b = dy->data, .result = dw->data};
-  const Convolution *c = &work.c;
+  const Convolution* c = &work.c;
+  if (c->images == 0 || c->rows == 0 || c->columns == 0) {
+    const size_t size = (size_t)c->kernel_rows * c->kernel_columns * c->inputs * c->outputs;
+    memset(dw->data, 0, sizeof(float) * size);
+    return 0;
+  }
   int blocks = up(c->outputs, 2 * LANES);
   work.parts = at_most(c->images, up(ROUNDS, blocks));
-  float *parts = work.parts > 1 ? aligned((size_t)work.parts * c->kernel_rows * c->kernel_columns * c->inputs * c->outputs) : 0;
-  if (!parts) work.parts = 1;
-  else work.result = parts;
+  float* parts =
+      work.parts > 1 ? aligned((size_t)work.parts * c->kernel_rows * c->kernel_columns * c->inputs * c->outputs) : 0;
+  if (!parts)
+    work.parts = 1;
+  else
+    work.result = parts;
   parallel(call, work.parts * blocks, filter_round, &work);
   if (!parts) return 0;
   const size_t size = (size_t)c->kernel_rows * c->kernel_columns * c->inputs * c->outputs;
   work.a = parts;
   work.result = dw->data;
-  if (size < SHARED) add_lists(parts, work.parts, size, dw->data);
-  else parallel(call, ROUNDS, sum_round, &work);
+  if (size < SHARED)
+    add_lists(parts, work.parts, size, dw->data);
+  else
+    parallel(call, ROUNDS, sum_round, &work);
   free(parts);
   return 0;
 }
 
 /*
- * The image of a 3x3 convolution; fails unless both channels come in sixteens and the attribute has the padding before rows and columns, and
- * whether the kernel is [3, 3, outputs, inputs] and to be reversed, as for the gradient of another convolution's input.
+ * The image of a 3x3 convolution; fails unless both channels come in sixteens and the attribute has the padding before
+ * rows and columns, and whether the kernel is [3, 3, outputs, inputs] and to be reversed, as for the gradient of
+ * another convolution's input.
  */
-static Failure image_of(const Call *call, const Array *x, const Array *y, Image *image, int *reversed) {
-  const AttributeArray *how = call->attributes.size == 1 ? call->attributes.values[0] : 0;
-  if (!how || call->attributes.types[0] != ARRAY_ATTRIBUTE || how->type != INT64 || how->size != 3) return refuse(call, "winograd: takes three integers");
-  if (x->rank != 4 || y->rank != 4 || x->type != FLOAT32 || y->type != FLOAT32 || x->dims[3] % CHANNELS || y->dims[3] % CHANNELS)
+static Failure image_of(const Call* call, const Array* x, const Array* y, Image* image, int* reversed) {
+  const AttributeArray* how = call->attributes.size == 1 ? call->attributes.values[0] : 0;
+  if (!how || call->attributes.types[0] != ARRAY_ATTRIBUTE || how->type != INT64 || how->size != 3)
+    return refuse(call, "winograd: takes three integers");
+  if (x->rank != 4 || y->rank != 4 || x->type != FLOAT32 || y->type != FLOAT32 || x->dims[3] % CHANNELS ||
+      y->dims[3] % CHANNELS)
     return refuse(call, "winograd: takes f32 images whose channels come in sixteens");
-  *image = (Image){x->dims[0], x->dims[1], x->dims[2], x->dims[3], y->dims[1], y->dims[2], y->dims[3], how->data[0], how->data[1]};
+  *image = (Image){x->dims[0], x->dims[1], x->dims[2],   x->dims[3],  y->dims[1],
+                   y->dims[2], y->dims[3], how->data[0], how->data[1]};
   *reversed = how->data[2] != 0;
   return 0;
 }
 
+/* Computes all tiles with a large kernel, as many at a time as memory is taken for. */
+static Failure by_outputs(const Call* call, Winograd* work, int all) {
+  const Image* c = &work->c;
+  const int at_once = at_most(all, tiles_at_once(c, work->block));
+  const size_t v_size = PLACES * stride_of(at_once, c->inputs);
+  work->v = aligned(v_size + PLACES * stride_of(at_once, c->outputs));
+  if (!work->v) return refuse(call, "winograd: no memory");
+  work->m = work->v + v_size;
+  for (; work->first < all; work->first += at_once) {
+    work->tiles = at_most(at_once, all - work->first);
+    parallel(call, up(work->tiles, work->block), image_round, work);
+    parallel(call, up(c->outputs, 2 * LANES), product_round, work);
+    parallel(call, up(work->tiles, work->block), output_round, work);
+  }
+  free(work->v);
+  return 0;
+}
+
 /*
- * y [n, rows, columns, outputs] of x [n, height, width, inputs] and a kernel [3, 3, inputs, outputs]. The further arguments of
- * convolution_input_gradient, and its second result, or that of convolution_forward, may follow.
+ * y [n, rows, columns, outputs] of x [n, height, width, inputs] and a kernel [3, 3, inputs, outputs]. The further
+ * arguments of convolution_input_gradient, and its second result, or that of convolution_forward, may follow.
  */
-Failure winograd(Call *call) {
+Failure winograd(Call* call) {
   if (is_question(call)) return 0;
   if (call->arguments.size < 2 || call->results.size < 1) return refuse(call, "winograd: takes two arrays");
   const Array *x = call->arguments.arrays[0], *kernel = call->arguments.arrays[1], *y = call->results.arrays[0];
   Winograd work = {.x = x->data, .kernel = kernel->data, .y = y->data};
   Failure failure = image_of(call, x, y, &work.c, &work.reversed);
   if (failure || (failure = take_relu(call, &work.epilogue))) return failure;
-  const Image *c = &work.c;
-  work.tiles = c->images * tiles_of(c->rows) * tiles_of(c->columns);
-  work.block = winograd_block(c, work.tiles);
-  const int rounds = up(work.tiles, work.block);
-  if (!is_large(c)) {
-    work.u = aligned(PLACES * stride_of(c->inputs, c->outputs));
-    if (!work.u) return refuse(call, "winograd: no memory");
-    parallel(call, c->inputs / CHANNELS, kernel_round, &work);
-    failure = run(call, rounds, block_round, &work, &work.epilogue, c->outputs);
-    free(work.u);
+  const Image* c = &work.c;
+  const int all = c->images * tiles_of(c->rows) * tiles_of(c->columns);
+  work.block = winograd_block(c, all);
+  const int rounds = up(all, work.block);
+  if (is_large(c)) {
+    if ((failure = begin_sums(call, &work.epilogue, rounds, c->outputs))) return failure;
+    failure = by_outputs(call, &work, all);
+    end_sums(call, &work.epilogue, rounds, c->outputs);
     return failure;
   }
-  const size_t v_size = PLACES * stride_of(work.tiles, c->inputs);
-  work.v = aligned(v_size + PLACES * stride_of(work.tiles, c->outputs));
-  if (!work.v) return refuse(call, "winograd: no memory");
-  work.m = work.v + v_size;
-  parallel(call, rounds, image_round, &work);
-  parallel(call, up(c->outputs, 2 * LANES), product_round, &work);
-  failure = run(call, rounds, output_round, &work, &work.epilogue, c->outputs);
-  free(work.v);
+  work.tiles = all;
+  work.u = aligned(PLACES * stride_of(c->inputs, c->outputs));
+  if (!work.u) return refuse(call, "winograd: no memory");
+  parallel(call, c->inputs / CHANNELS, kernel_round, &work);
+  failure = run(call, rounds, block_round, &work, &work.epilogue, c->outputs);
+  free(work.u);
   return failure;
 }
 
 /* dw [3, 3, inputs, outputs] of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
-Failure winograd_filter_gradient(Call *call) {
+Failure winograd_filter_gradient(Call* call) {
   if (is_question(call)) return 0;
   if (call->arguments.size != 2 || call->results.size != 1) return refuse(call, "winograd: takes two arrays");
   const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1];
@@ -207,8 +256,9 @@ Failure winograd_filter_gradient(Call *call) {
   int reversed;
   Failure failure = image_of(call, x, dy, &work.c, &reversed);
   if (failure) return failure;
-  const Image *c = &work.c;
-  const int all = c->images * tiles_of(c->rows) * tiles_of(c->columns), at_once = at_most(all, filter_tiles(c));
+  const Image* c = &work.c;
+  const int all = c->images * tiles_of(c->rows) * tiles_of(c->columns),
+            at_once = at_most(all, tiles_at_once(c, FILTER_TILES));
   const size_t s_size = PLACES * stride_of(c->inputs, c->outputs), v_size = PLACES * stride_of(at_once, c->inputs);
   work.s = aligned(s_size + v_size + PLACES * stride_of(at_once, c->outputs));
   if (!work.s) return refuse(call, "winograd: no memory");
@@ -233,11 +283,12 @@ Failure winograd_filter_gradient(Call *call) {
 }
 
 /* [2, channels], the sums over all other axes of a and of a * b, both [..., channels]. */
-Failure channel_sums(Call *call) {
+Failure channel_sums(Call* call) {
   if (is_question(call)) return 0;
   if (call->arguments.size != 2 || call->results.size != 1) return refuse(call, "channel_sums: takes two arrays");
   const Array *a = call->arguments.arrays[0], *b = call->arguments.arrays[1], *result = call->results.arrays[0];
-  if (a->type != FLOAT32 || b->type != FLOAT32 || a->rank < 1 || a->rank != b->rank) return refuse(call, "channel_sums: takes f32 arrays of one shape");
+  if (a->type != FLOAT32 || b->type != FLOAT32 || a->rank < 1 || a->rank != b->rank || a->dims[a->rank - 1] % CHANNELS)
+    return refuse(call, "channel_sums: takes f32 arrays of one shape whose channels come in sixteens");
   Sums work = {a->data, b->data, 0, 1, a->dims[a->rank - 1]};
   for (int i = 0; i < a->rank - 1; i++) work.rows *= a->dims[i];
   const int size = 2 * work.channels;

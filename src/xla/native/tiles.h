@@ -1,6 +1,7 @@
 /*
- * The innermost loops: as many sums as the processor has registers for, each a vector of channels. The sums are variables of their own, since
- * compilers keep arrays in memory; `EACH` writes a line for each, and those that a tile doesn't have fall away.
+ * The innermost loops: as many sums as the processor has registers for, each a vector of channels. The sums are
+ * variables of their own, since compilers keep arrays in memory; `EACH` writes a line for each, and those that a tile
+ * doesn't have fall away.
  */
 #include <stddef.h>
 
@@ -8,17 +9,17 @@
 
 #ifdef __AVX512F__
 enum { LANES = 16, OUTPUT_SUMS = 16, FILTER_SUMS = 24 };
-#define EACH(F) \
-  F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15) F(16) F(17) F(18) F(19) F(20) F(21) F(22) F(23)
+#define EACH(F) TWELVE(F) F(12) F(13) F(14) F(15) F(16) F(17) F(18) F(19) F(20) F(21) F(22) F(23)
 #else
 enum { LANES = 8, OUTPUT_SUMS = 8, FILTER_SUMS = 12 };
-#define EACH(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
+#define EACH(F) TWELVE(F)
 #endif
+#define TWELVE(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
 
 typedef float Vector __attribute__((vector_size(LANES * 4), aligned(4)));
 
-#define LOAD(from) (*(const Vector *)(from))
-#define STORE(to) (*(Vector *)(to))
+#define LOAD(from) (*(const Vector*)(from))
+#define STORE(to) (*(Vector*)(to))
 
 /* Where a tap of the kernel finds its input and its weights, in floats after those of the first. */
 typedef struct {
@@ -26,11 +27,12 @@ typedef struct {
 } Tap;
 
 /*
- * y[p, q] = sum over taps and channels of x[p, tap, channel] * w[tap, channel, q], for `pixels` places p and `vectors` (1 or 2) vectors of
- * channels q. x_step and y_step: from one place to the next; w_step: from one channel to the next.
+ * y[p, q] = sum over taps and channels of x[p, tap, channel] * w[tap, channel, q], for `pixels` places p and `vectors`
+ * (1 or 2) vectors of channels q. x_step and y_step: from one place to the next; w_step: from one channel to the next.
  */
-INLINE void output_tile(const int pixels, const int vectors, const Tap *taps, int tap_count, int channels, const float *x, ptrdiff_t x_step,
-                        const float *w, ptrdiff_t w_step, float *y, ptrdiff_t y_step) {
+INLINE void output_tile(const int pixels, const int vectors, const Tap* taps, int tap_count, int channels,
+                        const float* x, ptrdiff_t x_step, const float* w, ptrdiff_t w_step, float* y,
+                        ptrdiff_t y_step) {
 #define F(i) Vector sum##i = {0};
   EACH(F)
 #undef F
@@ -51,12 +53,13 @@ INLINE void output_tile(const int pixels, const int vectors, const Tap *taps, in
 }
 
 /*
- * dw[r, q] += sum over rows and columns of x[row, column, r] * dy[row, column, q], for `count` neighbours r and `vectors` (1 or 2) vectors of
- * channels q; where it is `fresh` dw is set instead.
+ * dw[r, q] += sum over rows and columns of x[row, column, r] * dy[row, column, q], for `count` neighbours r and
+ * `vectors` (1 or 2) vectors of channels q; where it is `fresh` dw is set instead.
  */
-INLINE void filter_tile(const int count, const int vectors, int fresh, int rows, int columns, const float *x, ptrdiff_t x_row, ptrdiff_t x_step,
-                        const float *dy, ptrdiff_t dy_row, ptrdiff_t dy_step, float *dw, ptrdiff_t dw_step) {
-#define F(i) \
+INLINE void filter_tile(const int count, const int vectors, int fresh, int rows, int columns, const float* x,
+                        ptrdiff_t x_row, ptrdiff_t x_step, const float* dy, ptrdiff_t dy_row, ptrdiff_t dy_step,
+                        float* dw, ptrdiff_t dw_step) {
+#define F(i)           \
   Vector sum##i = {0}; \
   if (i < count * vectors && !fresh) sum##i = LOAD(dw + i / vectors * dw_step + i % vectors * LANES);
   EACH(F)
