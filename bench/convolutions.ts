@@ -37,7 +37,7 @@ const CASES: readonly Case[] = [
   [32, 2, 512, 512, 1, 3],
 ];
 
-type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products' | 'native' | 'native wino.';
+type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products' | 'native' | 'native winograd';
 type Part = 'forward' | 'input gradient' | 'filter gradient';
 
 const NATIVE = { forward: true, input: true, filter: true, winograd: true };
@@ -47,7 +47,7 @@ const FORMS: Record<Form, Partial<Convolution>> = {
   'winograd 4': { winograd: 4, winogradFilter: 4 },
   products: { products: true },
   native: { native: NATIVE },
-  'native wino.': { native: NATIVE, winograd: 4, winogradFilter: 4 },
+  'native winograd': { native: NATIVE, winograd: 4, winogradFilter: 4 },
 };
 const PARTS: Record<Part, (a: Value, b: Value, c: Convolution) => Value> = {
   forward,
@@ -58,7 +58,7 @@ const PARTS: Record<Part, (a: Value, b: Value, c: Convolution) => Value> = {
 function applies(form: Form, part: Part, [, , ci, co, stride, kernel]: Case): boolean {
   if (form === 'xla') return true;
   if (form === 'native') return (part === 'input gradient' ? ci : co) % 16 === 0;
-  if (form === 'native wino.' && (ci % 16 !== 0 || co % 16 !== 0)) return false;
+  if (form === 'native winograd' && (ci % 16 !== 0 || co % 16 !== 0)) return false;
   return form === 'products' ? part === 'filter gradient' : stride === 1 && kernel === 3;
 }
 
@@ -113,7 +113,7 @@ async function main({ runs, save }: { runs: number; save?: string }): Promise<vo
   console.log(
     'milliseconds, fastest run'.padEnd(40) +
       Object.keys(FORMS)
-        .map(f => f.padStart(12))
+        .map(f => f.padStart(16))
         .join(''),
   );
   for (const shape of CASES) {
@@ -123,7 +123,7 @@ async function main({ runs, save }: { runs: number; save?: string }): Promise<vo
       results.push(result);
       const name = `${n}, ${side}×${side}, ${ci}→${co}${stride > 1 ? ` /${stride}` : ''}, ${kernel}×${kernel}`;
       const cells = (Object.keys(FORMS) as Form[]).map(form => result.ms[form]?.fastest.toFixed(1) ?? '');
-      console.log(`${name.padEnd(24)}${part.padEnd(16)}${cells.map(cell => cell.padStart(12)).join('')}`);
+      console.log(`${name.padEnd(24)}${part.padEnd(16)}${cells.map(cell => cell.padStart(16)).join('')}`);
     }
   }
   if (save) saveRecord(save, { runs, results });
