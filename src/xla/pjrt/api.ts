@@ -73,11 +73,17 @@ const prototype = koffi.proto('void*', ['void*']);
 /** dlopen's flag for binding all symbols at once, on Linux and macOS. */
 const RTLD_NOW = 2;
 
+/** A loaded library: its functions by their C declarations, and addresses by name. */
+export interface Library {
+  func(declaration: string): (...args: unknown[]) => unknown;
+  symbol(name: string): bigint;
+}
+
 /**
  * Loads a library for as long as the process lives. koffi closes its libraries when Node ends; a plugin's code would be
  * gone before its own handlers of the process's end are called, and its threads still run.
  */
-export function loadForGood(path: string): koffi.LibraryHandle {
+export function loadForGood(path: string): Library {
   const library = koffi.load(path);
   if (process.platform !== 'win32')
     koffi.load(null).func('void* dlopen(const char* path, int flags)')(path, RTLD_NOW);

@@ -35,7 +35,7 @@ export function registerHandlers(
   const functions = loadForGood(library);
   for (const name of missing) {
     const [target, platform] = [Buffer.from(name), Buffer.from(PLATFORM)];
-    const handler = functions.symbol(name) as bigint;
+    const handler = functions.symbol(name);
     const slots = [addressOf(target), BigInt(target.length), handler, addressOf(platform)];
     api.hold(target, platform);
     api.callFunction(
