@@ -18,7 +18,11 @@ const HANDLERS = [
 export type Handler = (typeof HANDLERS)[number];
 
 /** Whether a client's programs may call the kernels, and why not. */
-export type Native = { readonly works: true } | { readonly works: false; readonly reason: string };
+export interface Native {
+  readonly works: boolean;
+  /** Why they may not. */
+  readonly reason?: string;
+}
 
 /** Has the client's programs know the kernels. Never fails: without them XLA computes all. XLA_NATIVE=off does without, too. */
 export function loadNative(client: PjrtClient): Native {
