@@ -2,14 +2,15 @@
  * Compiled programs on disk, so that the second start of the same run does not compile again.
  *
  * One file a program, named by a hash of all that the compiled code depends on: the program's text, the options, the
- * plugin (name, version, file), the device's kind, and the processor's features or the driver. A file carries a checksum
- * of its own: one that is cut off or damaged is deleted and the program compiled, as if it had not been there. Files are
- * written under another name first, so that processes can share a folder.
+ * plugin (name, version, file), the device's kind, the processor's features or the driver, and our own kernels, which
+ * programs call. A file carries a checksum of its own: one that is cut off or damaged is deleted and the program compiled,
+ * as if it had not been there. Files are written under another name first, so that processes can share a folder.
  */
 import * as crypto from 'crypto';
 import * as fs from 'fs';
 import * as path from 'path';
 import { cacheFolder } from './folders';
+import { kernelsKey } from './native/build';
 import {
   type CompileOptions,
   encodeCompileOptions,
@@ -56,6 +57,7 @@ export class ExecutableCache {
       ...[plugin.name, plugin.version, size, mtimeMs, platformName, platformVersion, apiVersion],
       ...[client.attributes, devices.map(device => device.kind), hardwareKey(plugin.kind)],
       process.env.XLA_FLAGS ?? '',
+      platformName === 'cpu' ? kernelsKey() : '',
     ]);
   }
 

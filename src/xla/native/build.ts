@@ -21,12 +21,15 @@ const sources = (): string[] =>
     .filter(name => /\.[ch]$/.test(name))
     .sort();
 
-/** Where the library of these sources for this processor is kept. */
-export function libraryFile(): string {
+/** Text that differs where the kernels do: programs that call them are for these. */
+export function kernelsKey(): string {
   const hash = crypto.createHash('sha256').update(hardwareKey('cpu')).update(OPTIONS.join());
   for (const source of sources()) hash.update(source).update(fs.readFileSync(path.join(__dirname, source)));
-  return path.join(cacheFolder(), 'native', `kernels-${hash.digest('hex').slice(0, 16)}.so`);
+  return hash.digest('hex').slice(0, 16);
 }
+
+/** Where the library of these sources for this processor is kept. */
+export const libraryFile = (): string => path.join(cacheFolder(), 'native', `kernels-${kernelsKey()}.so`);
 
 /**
  * Compiles the kernels into `file`.

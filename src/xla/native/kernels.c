@@ -225,6 +225,8 @@ Failure winograd(Call* call) {
   if (is_question(call)) return 0;
   if (call->arguments.size < 2 || call->results.size < 1) return refuse(call, "winograd: takes two arrays");
   const Array *x = call->arguments.arrays[0], *kernel = call->arguments.arrays[1], *y = call->results.arrays[0];
+  if (kernel->rank != 4 || kernel->type != FLOAT32 || kernel->dims[0] != KERNEL || kernel->dims[1] != KERNEL)
+    return refuse(call, "winograd: takes an f32 kernel of 3 x 3");
   Winograd work = {.x = x->data, .kernel = kernel->data, .y = y->data};
   Failure failure = image_of(call, x, y, &work.c, &work.reversed);
   if (failure || (failure = take_relu(call, &work.epilogue))) return failure;
