@@ -9,7 +9,7 @@
  * A kernelspec calls it: node jupyter/kernel/launch.cjs kernel --config-path=FILE
  */
 const path = require('node:path');
-const { clearTimeout, setTimeout } = require('node:timers');
+const { clearImmediate, clearTimeout, setImmediate, setTimeout } = require('node:timers');
 
 process.chdir(path.join(__dirname, '..', '..'));
 
@@ -62,13 +62,38 @@ function imports(file, code) {
 const ts = require(require.resolve('@tslab/typescript-for-tslab', { paths: [require.resolve('tslab')] }));
 
 // tslab keeps one timer of the compiler's and fires it with the next cell. The compiler has a second one, set when files
-// appear or go; let it run by itself.
+// appear or go; let it run by itself. And it may set the first anew while that is fired, or fail then: tslab expects neither.
 const { createWatchCompilerHost } = ts;
 ts.createWatchCompilerHost = (files, options, sys, ...rest) => {
   const { setTimeout: setOne, clearTimeout: clearOne } = sys;
   const others = new Set();
+  let firing = false;
+  /** The timer that tslab keeps: { one }, or { waiting } for the one that is fired now to be done. */
+  const keep = (callback, more) => {
+    const timer = {};
+    const set = () => {
+      timer.waiting = undefined;
+      timer.one = setOne(
+        () => {
+          firing = true;
+          try {
+            callback();
+          } catch (error) {
+            clearOne(timer.one);
+            throw error;
+          } finally {
+            firing = false;
+          }
+        },
+        ...more,
+      );
+    };
+    if (firing) timer.waiting = setImmediate(set);
+    else set();
+    return timer;
+  };
   sys.setTimeout = (callback, ...more) => {
-    if (callback.name !== 'invalidateResolutionsOfFailedLookup') return setOne(callback, ...more);
+    if (callback.name !== 'invalidateResolutionsOfFailedLookup') return keep(callback, more);
     const timer = setTimeout(() => {
       others.delete(timer);
       callback();
@@ -76,7 +101,11 @@ ts.createWatchCompilerHost = (files, options, sys, ...rest) => {
     others.add(timer);
     return timer;
   };
-  sys.clearTimeout = timer => (others.delete(timer) ? clearTimeout(timer) : clearOne(timer));
+  sys.clearTimeout = timer => {
+    if (others.delete(timer)) clearTimeout(timer);
+    else if (timer.waiting) clearImmediate(timer.waiting);
+    else clearOne(timer.one);
+  };
   return createWatchCompilerHost(files, options, sys, ...rest);
 };
 
