@@ -47,11 +47,25 @@ function legendRows(names: readonly string[], width: number): number {
   return rows;
 }
 
+/** Degrees by which names are turned that find no room beside each other. */
+const TURN = 40;
+/** Pixels beside the bars. */
+const MARGIN = 84;
+
+/** Pixels that turned names of bars take below; 0: they have room as they are, or are numbers, of which echarts leaves some out. */
+function turnedNames(chart: Chart, width: number): number {
+  if (chart.kind !== 'bar' || chart.categories.every(name => Number.isFinite(Number(name)))) return 0;
+  const longest = LEGEND.letter * Math.max(...chart.categories.map(name => name.length));
+  const fits = longest + 4 <= (width - MARGIN) / chart.categories.length;
+  return fits ? 0 : Math.ceil(longest * Math.sin((TURN * Math.PI) / 180));
+}
+
 function option(chart: Chart, width: number): echarts.EChartsCoreOption {
   const wide = chart.kind === 'heatmap';
   const legend = !wide && chart.series.length > 1;
   const names = legend ? chart.series.map(({ name }) => name) : [];
-  const bottom = legend ? 36 + LEGEND.row * legendRows(names, width) : 52;
+  const turned = turnedNames(chart, width);
+  const bottom = turned + (legend ? 36 + LEGEND.row * legendRows(names, width) : 52);
   const common = {
     animation: false,
     backgroundColor: 'transparent',
@@ -85,7 +99,11 @@ function option(chart: Chart, width: number): echarts.EChartsCoreOption {
     case 'bar':
       return {
         ...common,
-        xAxis: { ...nameAxis(chart.x, chart.categories), nameGap: 28 },
+        xAxis: {
+          ...nameAxis(chart.x, chart.categories),
+          nameGap: 28 + turned,
+          axisLabel: turned ? { color: INK, rotate: TURN, interval: 0 } : { color: INK },
+        },
         yAxis: { ...valueAxis(chart.y, 44), scale: false }, // a bar's length says something from zero on only
         series: chart.series.map(({ name, values }) => ({ type: 'bar', name, data: [...values] })),
       };

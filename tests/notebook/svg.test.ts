@@ -37,6 +37,25 @@ test('charts as SVG', () => {
   expect(mistake(bundle['image/svg+xml']!)).toBeUndefined();
 });
 
+test('names of bars that find no room beside each other are turned, none is left out; of numbers some are', () => {
+  const shown = (categories: readonly string[]): string[] => {
+    const axes = { x: { label: 'x' }, y: { label: 'y' } };
+    const values = categories.map((_, i) => i);
+    const bundle = figureBundle({
+      kind: 'bar',
+      title: 'bars',
+      ...axes,
+      categories,
+      series: [{ name: 's', values }],
+    });
+    return categories.filter(name => bundle['image/svg+xml']!.includes(`>${name}<`));
+  };
+  const words = Array.from({ length: 14 }, (_, i) => `operation_${i}_of_many`);
+  expect(shown(words)).toEqual(words);
+  const numbers = Array.from({ length: 60 }, (_, i) => (1000 + i).toFixed(2));
+  expect(shown(numbers).length).toBeLessThan(40);
+});
+
 /** The pictures stored in each notebook. */
 function stored(): [string, string[]][] {
   const folder = path.join(__dirname, '../../notebooks');
