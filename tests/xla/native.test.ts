@@ -6,7 +6,7 @@ import * as path from 'path';
 import * as tf from '@tensorflow/tfjs';
 import { BatchNorm, batchNormTraining } from '../../src/models/batchNorm';
 import { type Native } from '../../src/xla/native';
-import { jit, useXla } from '../../src/xla';
+import { jit, scan, useXla } from '../../src/xla';
 
 let native: Native;
 beforeAll(async () => {
@@ -127,6 +127,30 @@ whereTheyWork('those by Winograd do, too, and agree with what XLA computes', asy
   expect(calls(actual.text, 'channel_sums')).toHaveLength(1);
   expect(calls(actual.text, 'winograd').map(operandsOf).sort()).toEqual([2, 2, 2, 2, 4, 4, 5, 5]);
   expectSame(actual.values, expected.values);
+});
+
+whereTheyWork('in a loop on the device they do, too', async () => {
+  const train = async (loop: boolean): Promise<number[]> => {
+    const model = residualNetwork();
+    const sgd = tf.train.momentum(0.05, 0.9);
+    const weights = model.trainableWeights.map(weight => weight.read() as tf.Variable);
+    const loss = (x: tf.Tensor) =>
+      (model.apply(x, { training: true }) as tf.Tensor).square().mean() as tf.Scalar;
+    const step = (x: tf.Tensor): tf.Tensor => sgd.minimize(() => loss(x), true, weights)!;
+    const x = tf.randomUniform([3, 32, 8, 8, 3], -1, 1, 'float32', 5);
+    const many = scan(step);
+    if (loop) {
+      const text = many.stablehlo(x);
+      expect(text).toContain('stablehlo.while');
+      expect(calls(text, 'channel_sums')).toHaveLength(1);
+    }
+    const one = jit(step, { onTrace: () => undefined });
+    const losses = loop ? [...many(x).dataSync()] : tf.unstack(x).map(part => one(part).dataSync()[0]);
+    model.dispose();
+    x.dispose();
+    return losses;
+  };
+  expect(await train(true)).toEqual(await train(false));
 });
 
 whereTheyWork('the same bits, run after run', async () => {
