@@ -286,6 +286,9 @@ describe('another process', () => {
       works: false,
       reason: 'false did not compile them (exit code 1)',
     });
+    fs.writeFileSync(path.join(folder, 'file'), '');
+    const reason = run({ XLA_CACHE: path.join(folder, 'file') }).native.reason;
+    expect(reason).toMatch(/file.*; let XLA_CACHE name a folder that can be written/);
     expect(run({ XLA_NATIVE: 'off' }).native).toEqual({ works: false, reason: 'XLA_NATIVE is off' });
     expect(without.sum).toBe(8 * (9 * 36 + 6 * 24 + 4 * 4) * 16 * 16);
   });

@@ -36,7 +36,11 @@ export const libraryFile = (): string => path.join(cacheFolder(), 'native', `ker
  * @throws XlaError with the compiler's complaint, or that there is none
  */
 export function compile(file: string): void {
-  fs.mkdirSync(path.dirname(file), { recursive: true });
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+  } catch (error) {
+    throw new XlaError(`${(error as Error).message}; let XLA_CACHE name a folder that can be written`);
+  }
   const draft = `${file}.${process.pid}.draft`;
   for (const compiler of compilers()) {
     const run = spawnSync(compiler, [...OPTIONS, '-o', draft, path.join(__dirname, MAIN)], {
