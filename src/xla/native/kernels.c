@@ -261,13 +261,16 @@ Failure winograd_filter_gradient(Call* call) {
   const Image* c = &work.c;
   const int all = c->images * tiles_of(c->rows) * tiles_of(c->columns),
             at_once = at_most(all, tiles_at_once(c, FILTER_TILES));
-  const size_t s_size = PLACES * stride_of(c->inputs, c->outputs), v_size = PLACES * stride_of(at_once, c->inputs);
+  /* Then the sums of all places are never in memory together. */
+  const int by_columns = is_large(c) && at_once == all && all > 0;
+  const size_t s_size = by_columns ? 0 : PLACES * stride_of(c->inputs, c->outputs);
+  const size_t v_size = PLACES * stride_of(at_once, c->inputs);
   work.s = aligned(s_size + v_size + PLACES * stride_of(at_once, c->outputs));
   if (!work.s) return refuse(call, "winograd: no memory");
   work.v = work.s + s_size;
   work.d = work.v + v_size;
-  work.tiles = all;
-  if (is_large(c) && at_once == all && all > 0) {
+  if (by_columns) {
+    work.tiles = all;
     parallel(call, up(all, FILTER_BLOCK), filter_places_round, &work);
     parallel(call, up(c->outputs, 2 * LANES), filter_columns_round, &work);
     free(work.s);
