@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { compileXla } from './compile';
+import { sources } from '../../src/xla/native/build';
 import { manifestOf } from './manifest';
 import { DOCUMENTS, FILES, NATIVE } from './places';
 import { documentOf } from './document';
@@ -16,7 +17,7 @@ export function buildPackage(root: string, out: string): { folder: string; archi
   const folder = path.join(out, manifest.name);
   fs.rmSync(folder, { recursive: true, force: true });
   compileXla(path.join(folder, 'lib'));
-  for (const file of fs.readdirSync(path.join(root, NATIVE)).filter(name => /\.[ch]$/.test(name)))
+  for (const file of sources())
     fs.copyFileSync(path.join(root, NATIVE, file), path.join(folder, 'lib', 'native', file));
   const write = (place: string, text: string): void => {
     fs.mkdirSync(path.dirname(path.join(folder, place)), { recursive: true });

@@ -12,40 +12,42 @@ export interface Foreign {
   readonly integers: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Attributes of the call; all arrays lie row by row. */
-function attributesOf(
-  { target, integers }: Foreign,
-  operands: readonly TensorType[],
+/** A call with these attributes; all arrays lie row by row. */
+function callWith(
+  attributes: Readonly<Record<string, string>>,
+  operands: readonly Value[],
   results: readonly TensorType[],
-): Record<string, string> {
-  const given = Object.entries(integers).map(([name, values]) => `${name} = ${i64s(values)}`);
-  return {
-    call_target_name: `"${target}"`,
-    api_version: '4 : i32',
-    backend_config: `{${given.join(', ')}}`,
+): Value {
+  const [{ dtype, shape }] = results;
+  const layouts = {
     operand_layouts: `[${operands.map(rowMajor).join(', ')}]`,
     result_layouts: `[${results.map(rowMajor).join(', ')}]`,
   };
+  const types = results.length > 1 ? results : undefined;
+  return new Value('custom_call', operands, dtype, shape, { ...attributes, ...layouts }, [], types);
 }
 
 /** The call of a handler. With one result it is that value; `resultsOf` takes several out. */
-export const foreignCall = (
-  foreign: Foreign,
+export function foreignCall(
+  { target, integers }: Foreign,
   operands: readonly Value[],
   results: readonly TensorType[],
-): Value => {
-  const [{ dtype, shape }] = results;
-  const attributes = attributesOf(foreign, operands, results);
-  return new Value(
-    'custom_call',
-    operands,
-    dtype,
-    shape,
-    attributes,
-    [],
-    results.length > 1 ? results : undefined,
-  );
-};
+): Value {
+  const given = Object.entries(integers).map(([name, values]) => `${name} = ${i64s(values)}`);
+  const attributes = {
+    call_target_name: `"${target}"`,
+    api_version: '4 : i32',
+    backend_config: `{${given.join(', ')}}`,
+  };
+  return callWith(attributes, operands, results);
+}
+
+/** The same call of other arrays, with other results. */
+export const foreignCallOf = (
+  call: Value,
+  operands: readonly Value[],
+  results: readonly TensorType[],
+): Value => callWith(call.attrs, operands, results);
 
 /** Whether a value is what a handler makes. */
 export const madeBy = (v: Value, target: string): boolean =>

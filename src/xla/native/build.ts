@@ -15,7 +15,7 @@ const TIME_LIMIT_MS = 120_000;
 const compilers = (): string[] => (process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang']);
 
 /** The sources, which lie beside this file. */
-const sources = (): string[] =>
+export const sources = (): string[] =>
   fs
     .readdirSync(__dirname)
     .filter(name => /\.[ch]$/.test(name))

@@ -3,7 +3,7 @@
  * cache. Forward they are those of its output; backward those of its gradient after a relu, and maybe after the addition of another gradient,
  * as residual blocks have it.
  */
-import { type Join, type Joined, type Value, dependencies, foreignCall, madeBy } from '../hlo';
+import { type Join, type Joined, type Value, dependencies, foreignCallOf, madeBy } from '../hlo';
 
 /** The value itself: a boundary is only a mark. */
 function real(v: Value): Value {
@@ -27,19 +27,13 @@ function stepOf(v: Value): Value | undefined {
   return fits && isOne(one) && isZero(zero) ? x : undefined;
 }
 
-/** The call with other operands and results. */
+/** The call with other operands, whose results are those values. */
 const extended = (call: Value, operands: readonly Value[], results: readonly Value[]): Value =>
-  foreignCall(
-    { target: call.attrs.call_target_name.slice(1, -1), integers: integersOf(call) },
+  foreignCallOf(
+    call,
     operands,
     results.map(({ dtype, shape }) => ({ dtype, shape })),
   );
-
-/** The lists of a call's attribute. */
-function integersOf(call: Value): Record<string, number[]> {
-  const lists = call.attrs.backend_config.matchAll(/(\w+) = array<i64: ([^>]*)>/g);
-  return Object.fromEntries([...lists].map(([, name, list]) => [name, list.split(',').map(Number)]));
-}
 
 export const joinCalls: Join = (values, wanted) => {
   const joined: Joined[] = [];
