@@ -5,9 +5,10 @@ typedef struct {
   float* sums;
   /*
    * Without `relu` those are products with itself. With it they are with `x`, and the result is first added to `other`
-   * (if that isn't null) and set to 0 where `relu` isn't positive: it is a gradient. All are shaped like the result.
+   * (if that isn't null) and set to 0 where `relu` isn't positive: it is a gradient. All are shaped like the result, and
+   * of its type.
    */
-  const float *relu, *x, *other;
+  const void *relu, *x, *other;
 } Epilogue;
 
 typedef int Mask __attribute__((vector_size(LANES * 4)));
@@ -17,14 +18,14 @@ INLINE Vector where_positive(Vector relu, Vector gradient) {
   return (Vector)(((relu > 0) & (Mask)gradient) | ((relu != relu) & (Mask)relu));
 }
 
-/* Of one vector, `place` floats from the result's begin. */
-INLINE Vector finish(const Epilogue* e, Vector y, size_t place, Vector* sum, Vector* products) {
+/* Of one vector, `place` elements from the result's begin, in an array of that type. */
+INLINE Vector finish(const Epilogue* e, const int type, Vector y, size_t place, Vector* sum, Vector* products) {
   if (e->relu) {
-    if (e->other) y += LOAD(e->other + place);
-    y = where_positive(LOAD(e->relu + place), y);
+    if (e->other) y += load(type, e->other, place);
+    y = where_positive(load(type, e->relu, place), y);
   }
   *sum += y;
-  *products += y * (e->relu ? LOAD(e->x + place) : y);
+  *products += y * (e->relu ? load(type, e->x, place) : y);
   return y;
 }
 
@@ -32,11 +33,12 @@ INLINE Vector finish(const Epilogue* e, Vector y, size_t place, Vector* sum, Vec
 static void finish_row(const Epilogue* e, float* result, size_t place, int places, int channels, float* sums,
                        float* products) {
   float* row = result + place;
-  if (e->relu)
+  const float *relu = e->relu, *x = e->x, *other = e->other;
+  if (relu)
     for (int p = 0; p < places; p++) {
       const size_t at = (size_t)p * channels;
-      const Vector y = e->other ? LOAD(row + at) + LOAD(e->other + place + at) : LOAD(row + at);
-      STORE(row + at) = where_positive(LOAD(e->relu + place + at), y);
+      const Vector y = other ? LOAD(row + at) + LOAD(other + place + at) : LOAD(row + at);
+      STORE(row + at) = where_positive(LOAD(relu + place + at), y);
     }
-  add_rows(row, e->relu ? e->x + place : row, places, channels, sums, products);
+  add_rows(FLOAT32, row, relu ? x + place : row, places, channels, sums, products);
 }

@@ -11,7 +11,7 @@ typedef struct Extension {
   struct Extension* next;
 } Extension;
 
-enum { METADATA_EXTENSION = 1, FLOAT32 = 11, INT64 = 5, ARRAY_ATTRIBUTE = 1, INVALID_ARGUMENT = 3 };
+enum { METADATA_EXTENSION = 1, FLOAT32 = 11, BFLOAT16 = 16, INT64 = 5, ARRAY_ATTRIBUTE = 1, INVALID_ARGUMENT = 3 };
 
 typedef struct {
   size_t struct_size;

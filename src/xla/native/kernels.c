@@ -4,6 +4,7 @@
  */
 #include "ffi.h"
 
+#include "elements.h"
 #include "memory.h"
 #include "parallel.h"
 #include "tiles.h"
@@ -15,6 +16,14 @@
 #include "convolution.h"
 
 #include "winograd.h"
+
+#ifdef __AMX_BF16__
+#include "amx.h"
+
+#include "bfloat16.h"
+
+#include "bfloat16_filter.h"
+#endif
 
 static Failure refuse(const Call* call, const char* why) {
   return call->api->error_create(&(ErrorArguments){sizeof(ErrorArguments), 0, why, INVALID_ARGUMENT});
@@ -31,15 +40,19 @@ static int is_question(Call* call) {
   return 0;
 }
 
-/* Fails unless the call has two f32 arrays of four axes, results, and an attribute of strides, dilations and padding.
+/*
+ * Fails unless the call has two f32 or bf16 arrays of four axes, results, of their type if none is given, and an
+ * attribute of strides, dilations and padding.
  */
-static Failure checked(const Call* call) {
+static Failure checked(const Call* call, int result_type) {
   if (call->arguments.size < 2 || call->results.size < 1 || call->attributes.size != 1)
     return refuse(call, "convolution: takes two arrays, one attribute");
   const Array* arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
+  const int type = arrays[0]->type;
+  if (type != FLOAT32 && type != BFLOAT16) return refuse(call, "convolution: takes arrays of f32 or bf16");
   for (int i = 0; i < 3; i++)
-    if (arrays[i]->rank != 4 || arrays[i]->type != FLOAT32)
-      return refuse(call, "convolution: takes f32 arrays of four axes");
+    if (arrays[i]->rank != 4 || arrays[i]->type != (i == 2 && result_type ? result_type : type))
+      return refuse(call, "convolution: takes arrays of one type and four axes");
   const AttributeArray* window = call->attributes.values[0];
   if (call->attributes.types[0] != ARRAY_ATTRIBUTE || window->type != INT64 || window->size != 6)
     return refuse(call, "convolution: takes six integers");
@@ -101,7 +114,7 @@ static Failure take_relu(const Call* call, Epilogue* epilogue) {
   if (count == 2) return 0;
   for (int i = 2; i < count; i++)
     for (int axis = 0; axis < 4; axis++)
-      if (arrays[i]->type != FLOAT32 || arrays[i]->rank != 4 ||
+      if (arrays[i]->type != call->results.arrays[0]->type || arrays[i]->rank != 4 ||
           arrays[i]->dims[axis] != call->results.arrays[0]->dims[axis])
         return refuse(call, "convolution: takes relu, x and other shaped like the result");
   if (count < 4 || count > 5 || call->results.size != 2)
@@ -112,16 +125,74 @@ static Failure take_relu(const Call* call, Epilogue* epilogue) {
   return 0;
 }
 
+#ifdef __AMX_BF16__
+
+int computes_bfloat16(void) { return ask_for_amx(); }
+
+/* y of x, or dx of dy, of bf16. */
+static Failure by_lines(const Call* call, Convolution c, int backward, const Array* result) {
+  Array* const* arrays = call->arguments.arrays;
+  const int64_t* size = result->dims;
+  LineWork work = {.c = c,
+                   .backward = backward,
+                   .lines = lines_of(&c, backward, arrays[0]->data),
+                   .kernel = arrays[1]->data,
+                   .result = result->data,
+                   .height = size[1],
+                   .width = size[2],
+                   .channels = size[3],
+                   .row_step = backward ? c.row_stride : 1,
+                   .column_step = backward ? c.column_stride : 1};
+  Failure failure = take_relu(call, &work.epilogue);
+  if (failure) return failure;
+  divide_lines(&work);
+  const int groups = up(c.images * work.lines.bands, work.group);
+  work.weights = (Bf16*)aligned((size_t)taps_of(&c) * work.lines.depth * work.channels / 2);
+  if (!work.weights) return refuse(call, "convolution: no memory");
+  if (!(failure = begin_sums(call, &work.epilogue, groups, work.channels))) {
+    parallel(call, work.channels / TILE, weights_tile_round, &work);
+    parallel(call, groups * work.blocks, line_round, &work);
+    end_sums(call, &work.epilogue, groups, work.channels);
+  }
+  free(work.weights);
+  return failure;
+}
+
+static Failure filter_by_lines(const Call* call, Convolution c) {
+  Array* const* arrays = call->arguments.arrays;
+  FilterWork work = {.c = c,
+                     .lines = lines_of(&c, 0, arrays[0]->data),
+                     .dy = arrays[1]->data,
+                     .dw = call->results.arrays[0]->data};
+  divide_filter(&work);
+  work.sums = aligned(work.parts * filter_size(&work));
+  if (!work.sums) return refuse(call, "convolution: no memory");
+  parallel(call, work.parts * work.blocks, filter_lines_round, &work);
+  parallel(call, c.outputs / TILE * taps_of(&c), filter_sum_round, &work);
+  free(work.sums);
+  return 0;
+}
+
+#else
+
+int computes_bfloat16(void) { return 0; }
+
+#define by_lines(call, ...) refuse(call, "convolution: this processor does not multiply bf16")
+#define filter_by_lines by_lines
+
+#endif
+
 /*
  * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs];
  * where two results are asked for, also channel_sums of y and y.
  */
 Failure convolution_forward(Call* call) {
   if (is_question(call)) return 0;
-  Failure failure = checked(call);
+  Failure failure = checked(call, 0);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *w = call->arguments.arrays[1], *y = call->results.arrays[0];
   if ((failure = fitting(call, y->dims[3], w))) return failure;
+  if (x->type == BFLOAT16) return by_lines(call, convolution(call, x, w, y), 0, y);
   Work work = {.c = convolution(call, x, w, y), .a = x->data, .b = w->data, .result = y->data};
   const Convolution* c = &work.c;
   work.parts = row_parts(c->images, c->rows, (size_t)c->width * c->inputs * c->row_stride);
@@ -135,10 +206,11 @@ Failure convolution_forward(Call* call) {
  */
 Failure convolution_input_gradient(Call* call) {
   if (is_question(call)) return 0;
-  Failure failure = checked(call);
+  Failure failure = checked(call, 0);
   if (failure) return failure;
   const Array *dy = call->arguments.arrays[0], *w = call->arguments.arrays[1], *dx = call->results.arrays[0];
   if ((failure = fitting(call, dx->dims[3], w))) return failure;
+  if (dy->type == BFLOAT16) return by_lines(call, convolution(call, dx, w, dy), 1, dx);
   Work work = {.c = convolution(call, dx, w, dy), .a = dy->data, .b = w->data, .result = dx->data};
   const Convolution* c = &work.c;
   work.parts = row_parts(c->images, c->height, (size_t)c->columns * c->outputs);
@@ -146,13 +218,14 @@ Failure convolution_input_gradient(Call* call) {
   return run(call, c->images * work.parts, input_round, &work, &work.epilogue, c->inputs);
 }
 
-/* dw, shaped as w is in convolution_forward, of x [n, height, width, inputs] and dy [n, rows, columns, outputs]. */
+/* dw, shaped as w is in convolution_forward, of x [n, height, width, inputs] and dy [n, rows, columns, outputs]; f32. */
 Failure convolution_filter_gradient(Call* call) {
   if (is_question(call)) return 0;
-  Failure failure = checked(call);
+  Failure failure = checked(call, FLOAT32);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1], *dw = call->results.arrays[0];
   if ((failure = fitting(call, dw->dims[3], dw))) return failure;
+  if (x->type == BFLOAT16) return filter_by_lines(call, convolution(call, x, dw, dy));
   Work work = {.c = convolution(call, x, dw, dy), .a = x->data, .b = dy->data, .result = dw->data};
   const Convolution* c = &work.c;
   if (c->images == 0 || c->rows == 0 || c->columns == 0) {
@@ -292,9 +365,10 @@ Failure channel_sums(Call* call) {
   if (is_question(call)) return 0;
   if (call->arguments.size != 2 || call->results.size != 1) return refuse(call, "channel_sums: takes two arrays");
   const Array *a = call->arguments.arrays[0], *b = call->arguments.arrays[1], *result = call->results.arrays[0];
-  if (a->type != FLOAT32 || b->type != FLOAT32 || a->rank < 1 || a->rank != b->rank || a->dims[a->rank - 1] % CHANNELS)
-    return refuse(call, "channel_sums: takes f32 arrays of one shape whose channels come in sixteens");
-  Sums work = {a->data, b->data, 0, 1, a->dims[a->rank - 1]};
+  if ((a->type != FLOAT32 && a->type != BFLOAT16) || a->type != b->type || a->rank < 1 || a->rank != b->rank ||
+      a->dims[a->rank - 1] % CHANNELS)
+    return refuse(call, "channel_sums: takes f32 or bf16 arrays of one shape whose channels come in sixteens");
+  Sums work = {a->type, a->data, b->data, 0, 1, a->dims[a->rank - 1]};
   for (int i = 0; i < a->rank - 1; i++) work.rows *= a->dims[i];
   const int size = 2 * work.channels;
   work.parts = aligned((size_t)ROUNDS * size);

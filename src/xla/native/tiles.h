@@ -3,23 +3,14 @@
  * variables of their own, since compilers keep arrays in memory; `EACH` writes a line for each, and those that a tile
  * doesn't have fall away.
  */
-#include <stddef.h>
-
-#define INLINE static inline __attribute__((always_inline))
-
 #ifdef __AVX512F__
-enum { LANES = 16, OUTPUT_SUMS = 16, FILTER_SUMS = 24 };
+enum { OUTPUT_SUMS = 16, FILTER_SUMS = 24 };
 #define EACH(F) TWELVE(F) F(12) F(13) F(14) F(15) F(16) F(17) F(18) F(19) F(20) F(21) F(22) F(23)
 #else
-enum { LANES = 8, OUTPUT_SUMS = 8, FILTER_SUMS = 12 };
+enum { OUTPUT_SUMS = 8, FILTER_SUMS = 12 };
 #define EACH(F) TWELVE(F)
 #endif
 #define TWELVE(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
-
-typedef float Vector __attribute__((vector_size(LANES * 4), aligned(4)));
-
-#define LOAD(from) (*(const Vector*)(from))
-#define STORE(to) (*(Vector*)(to))
 
 /* Where a tap of the kernel finds its input and its weights, in floats after those of the first. */
 typedef struct {

@@ -226,7 +226,7 @@ static void outputs(const Winograd* work, int first, int count, const float* m, 
         of_products(half[i], y);
         const size_t place = (((size_t)at.image * c->rows + at.row + i) * c->columns + at.column) * c->outputs + q;
         for (int j = 0; j < columns; j++) {
-          if (sums) y[j] = finish(&work->epilogue, y[j], place + (size_t)j * c->outputs, &sum, &products);
+          if (sums) y[j] = finish(&work->epilogue, FLOAT32, y[j], place + (size_t)j * c->outputs, &sum, &products);
           STORE(work->y + place + (size_t)j * c->outputs) = y[j];
         }
       }

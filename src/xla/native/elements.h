@@ -1,0 +1,30 @@
+/* Vectors of the elements of arrays: f32 as they are, bf16 (their upper half) as floats. */
+#include <stddef.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+#ifdef __AVX512F__
+enum { LANES = 16 };
+#else
+enum { LANES = 8 };
+#endif
+
+typedef float Vector __attribute__((vector_size(LANES * 4), aligned(4)));
+
+#define LOAD(from) (*(const Vector*)(from))
+#define STORE(to) (*(Vector*)(to))
+
+typedef uint16_t Bf16;
+typedef Bf16 Halves __attribute__((vector_size(LANES * 2), aligned(2)));
+typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
+
+INLINE const void* element(const int type, const void* array, size_t place) {
+  return (const char*)array + place * (type == FLOAT32 ? sizeof(float) : sizeof(Bf16));
+}
+
+INLINE Vector load(const int type, const void* array, size_t place) {
+  const void* from = element(type, array, place);
+  if (type == FLOAT32) return LOAD(from);
+  return (Vector)(__builtin_convertvector(*(const Halves*)from, Bits) << 16);
+}
