@@ -17,6 +17,7 @@ import {
   inputGradient,
 } from '../src/xla/kernels/conv';
 import { define } from '../src/xla/kernels/define';
+import { type NativeParts } from '../src/xla/kernels/native';
 
 /** Batch, side, channels in and out, stride, kernel's side. */
 type Case = readonly [number, number, number, number, number, number];
@@ -40,7 +41,7 @@ const CASES: readonly Case[] = [
 type Form = 'xla' | 'winograd 2' | 'winograd 4' | 'products' | 'native' | 'native winograd';
 type Part = 'forward' | 'input gradient' | 'filter gradient';
 
-const NATIVE = { forward: true, input: true, filter: true, winograd: true };
+const NATIVE: NativeParts = { dtype: 'f32', forward: true, input: true, filter: true, winograd: true };
 const FORMS: Record<Form, Partial<Convolution>> = {
   xla: {},
   'winograd 2': { winograd: 2, winogradFilter: 2 },

@@ -11,4 +11,9 @@ export function boundary<T extends Tensor>(x: T): T {
   return getKernel('Boundary', getBackend()) ? engine().runKernel<T>('Boundary', { x }) : x;
 }
 
-registerGradient({ kernelName: 'Boundary', gradFunc: dy => ({ x: () => boundary(dy as Tensor) }) });
+// The gradient is stored as `x` is: where that is bf16, a loss in f32 would make all gradients of a residual network f32.
+registerGradient({
+  kernelName: 'Boundary',
+  inputsToSave: ['x'],
+  gradFunc: (dy, [like]) => ({ x: () => engine().runKernel('Boundary', { x: dy as Tensor, like }) }),
+});

@@ -7,7 +7,7 @@ import { XlaError } from './errors';
 import { type CacheOptions, ExecutableCache } from './executableCache';
 import { installedFor } from './folders';
 import './kernels';
-import { type Native, loadNative } from './native';
+import { type Native, loadNative, nativeTypes } from './native';
 import {
   type ClientOptions,
   type CompileOptions,
@@ -71,7 +71,7 @@ export async function useXla(options: XlaOptions = {}): Promise<XlaInfo> {
   if (!current || !fits || (options.kind && options.kind !== current.info.plugin.kind))
     current = open(options);
   const { backend, info } = current;
-  if (options.native !== undefined) backend.runtime.native = options.native && info.native.works;
+  if (options.native !== undefined) backend.runtime.native = options.native ? nativeTypes(info.native) : [];
   if (!(engine().findBackend('xla') instanceof XlaBackend)) registerBackend('xla', () => backend, 10);
   await setBackend('xla');
   return info;
@@ -92,7 +92,7 @@ export function xlaStats(): {
 
 function makeRuntime(client: PjrtClient, { flags = {}, cache }: XlaOptions, native: Native): Runtime {
   const disk = cache !== false && process.env.XLA_CACHE !== 'off';
-  return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined, native.works);
+  return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined, nativeTypes(native));
 }
 
 function clientOptions(plugin: Plugin, { cpuDevices, ...options }: XlaOptions): ClientOptions {

@@ -5,6 +5,7 @@ import { dump } from './dump';
 import { XlaError } from './errors';
 import { type ExecutableCache } from './executableCache';
 import {
+  type DType,
   type Module,
   type ModuleOptions,
   type ProgramText,
@@ -57,15 +58,15 @@ export class Runtime {
     private readonly compileOptions: CompileOptions = {},
     /** Programs on disk; without it each process compiles its own. */
     private readonly disk?: ExecutableCache,
-    /** Whether programs may call the kernels of native/; not while `jit` records for several devices. */
-    public native = false,
+    /** Element types that the kernels of native/ compute with, which programs may call; none while `jit` records for several devices. */
+    public native: readonly DType[] = [],
   ) {
     this.platform = process.env.XLA_WRITE_FOR || client.platformName;
   }
 
   /** Text and parameters of the program that computes `roots`. */
   module(roots: readonly Value[], options?: ModuleOptions): Module {
-    const join = this.native ? joinCalls : undefined;
+    const join = this.native.length > 0 ? joinCalls : undefined;
     return printModule(lowered(roots), { writeOnce: this.platform === 'cpu', join, ...options });
   }
 

@@ -69,7 +69,7 @@ export function record<A extends unknown[], R>(
   const { platform, native } = runtime;
   runtime.platform = options.platform ?? platform;
   // XLA can't divide what it doesn't know.
-  if (sharding && sharding.devices > 1) runtime.native = false;
+  if (sharding && sharding.devices > 1) runtime.native = [];
   const unwatch = watchVariables(v => created.set(v, retained(backend.settle(v))));
   try {
     let traced: Traced | undefined;

@@ -83,8 +83,8 @@ function byGroup(product: Product, a: Value, b: Value, c: Convolution, axes: rea
 const channelsOf = ({ layout }: Convolution): number => layout.data.indexOf('f');
 const outputsOf = ({ layout }: Convolution): number => layout.kernel.indexOf('o');
 
-/** The factor as the policy rounds it, to be computed with in f32. */
-const wideFactor = (x: Value): Value => hlo.convert(factor(x), 'f32');
+/** The factor as the policy rounds it, to be computed with in f32, or in what our own kernels compute with. */
+const wideFactor = (x: Value, dtype: hlo.DType = 'f32'): Value => hlo.convert(factor(x), dtype);
 
 /** Whether our own kernel computes with tiles of that side. */
 const nativeWinograd = (tile: number, { native }: Convolution): boolean =>
@@ -99,7 +99,7 @@ function filtered(tile: number, x: Value, w: Value, options: WinogradOptions): V
 export function forward(x: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   if (c.native?.forward && !c.winograd)
-    return hlo.convert(nativeForward(wideFactor(x), wideFactor(w), c.axes), factor(x).dtype);
+    return hlo.convert(nativeForward(wideFactor(x, c.native.dtype), wideFactor(w, c.native.dtype), c.axes), factor(x).dtype);
   const padding = c.axes.map(forwardPadding);
   if (c.winograd) {
     const low = padding.map(([before]) => before);
@@ -128,7 +128,7 @@ export function forward(x: Value, w: Value, c: Convolution): Value {
 export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(inputGradient, dy, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   if (c.native?.input && !c.winograd)
-    return hlo.convert(nativeInputGradient(wideFactor(dy), wideFactor(w), c.axes), factor(dy).dtype);
+    return hlo.convert(nativeInputGradient(wideFactor(dy, c.native.dtype), wideFactor(w, c.native.dtype), c.axes), factor(dy).dtype);
   const spatial = c.axes.map((_, i) => i);
   const padding = c.axes.map(inputGradientPadding);
   const strides = c.axes.map(a => a.stride);
@@ -169,7 +169,7 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
   if (c.native?.filter && !c.winogradFilter)
-    return nativeFilterGradient(wideFactor(x), wideFactor(dy), c.axes);
+    return nativeFilterGradient(wideFactor(x, c.native.dtype), wideFactor(dy, c.native.dtype), c.axes);
   if (c.winogradFilter) {
     const native = nativeWinograd(c.winogradFilter, c);
     return winogradFilter(c.winogradFilter, wideFactor(x), wideFactor(dy), c.axes, native);
@@ -244,10 +244,18 @@ export function convolution2D(
     products: plain && productsFit(axes),
   };
   if (!plain) return shape;
-  const parts = native ? nativeParts([w[0], w[1], w[2], w[3] / groups]) : undefined;
-  const tile = (costs: Costs) => winogradTile(x[0], axes, [w[2], w[3] / groups], costs);
-  const winograd = tile(forwardCosts(smallerThan(2), parts));
-  return { ...shape, winograd, winogradFilter: tile(filterCosts(parts)), native: parts };
+  const bf16 = precisionPolicy() === 'mixed_bfloat16' && native.includes('bf16');
+  const parts = native.includes('f32')
+    ? nativeParts([w[0], w[1], w[2], w[3] / groups], bf16 ? 'bf16' : 'f32')
+    : undefined;
+  const tile = (costs: Costs, better = false) =>
+    bf16 && better ? undefined : winogradTile(x[0], axes, [w[2], w[3] / groups], costs);
+  return {
+    ...shape,
+    winograd: tile(forwardCosts(smallerThan(2), parts), parts?.forward),
+    winogradFilter: tile(filterCosts(parts), parts?.filter),
+    native: parts,
+  };
 }
 
 const channelAxis = (attrs: Conv2DAttrs): number => (attrs.dataFormat === 'NCHW' ? 1 : 3);

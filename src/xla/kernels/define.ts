@@ -22,8 +22,8 @@ export interface Context {
   readonly dtypes: Record<string, DataType>;
   /** Platform that the program will run on, as the plugin names it: 'cpu', 'cuda', … */
   readonly platform: string;
-  /** Whether it may call the kernels of ../native. */
-  readonly native: boolean;
+  /** Element types that the kernels of ../native compute with; none: it may not call them. */
+  readonly native: readonly DType[];
 }
 
 export type Lowering<A> = (inputs: Inputs, attrs: A, context: Context) => Value | readonly Value[];
@@ -73,7 +73,7 @@ class KernelCall<A> {
   get key(): string {
     const dtypes = this.names.map((key, i) => `${key}:${this.infos[i].dtype}`);
     const { platform, native } = this.context;
-    return `${platform} ${native} ${precisionPolicy()} ${dtypes.join()}`;
+    return `${platform} ${native.join('+')} ${precisionPolicy()} ${dtypes.join()}`;
   }
 
   atCall(attrs: A): ReturnType<Lowering<A>> | undefined {

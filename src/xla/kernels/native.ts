@@ -17,6 +17,8 @@ const MOST_GRADIENTS = 2 ** 18;
 
 /** Which parts of a convolution with a kernel [kh, kw, ci, co] the kernels compute well. */
 export interface NativeParts {
+  /** What they compute with. */
+  readonly dtype: 'f32' | 'bf16';
   readonly forward: boolean;
   readonly input: boolean;
   readonly filter: boolean;
@@ -24,39 +26,42 @@ export interface NativeParts {
   readonly winograd: boolean;
 }
 
-export function nativeParts(kernel: readonly number[]): NativeParts {
+export function nativeParts(kernel: readonly number[], dtype: 'f32' | 'bf16' = 'f32'): NativeParts {
   const [rows, columns, inputs, outputs] = kernel;
   const weights = rows * columns * inputs * outputs;
   const bySixteens = (channels: number): boolean => channels % CHANNELS === 0;
   const fits = (channels: number, most: number): boolean =>
-    rows * columns <= MOST_TAPS && bySixteens(channels) && weights <= most;
+    rows * columns <= MOST_TAPS && bySixteens(channels) && (weights <= most || dtype === 'bf16');
   return {
+    dtype,
     forward: fits(outputs, MOST_WEIGHTS),
     input: fits(inputs, MOST_WEIGHTS),
     filter: fits(outputs, MOST_GRADIENTS),
-    winograd: bySixteens(inputs) && bySixteens(outputs),
+    winograd: dtype === 'f32' && bySixteens(inputs) && bySixteens(outputs),
   };
 }
 
-/** The f32 array of that shape which a kernel makes. */
+/** The array of that shape which a kernel makes. */
 export const nativeCall = (
   target: Handler,
   operands: readonly Value[],
   shape: readonly number[],
   integers: Readonly<Record<string, readonly number[]>> = {},
-): Value => hlo.foreignCall({ target, integers }, operands, [{ dtype: 'f32', shape }]);
+  dtype: hlo.DType = 'f32',
+): Value => hlo.foreignCall({ target, integers }, operands, [{ dtype, shape }]);
 
 function convolution(
   target: Handler,
   operands: readonly Value[],
   shape: readonly number[],
   axes: readonly Axis[],
+  dtype = operands[0].dtype,
 ): Value {
   const window = [...axes.map(a => a.stride), ...axes.map(a => a.dilation), ...axes.map(a => a.low)];
-  return nativeCall(target, operands, shape, { window });
+  return nativeCall(target, operands, shape, { window }, dtype);
 }
 
-/** y [n, rows, columns, co] of x [n, h, w, ci] and a kernel [kh, kw, ci, co]. */
+/** y [n, rows, columns, co] of x [n, h, w, ci] and a kernel [kh, kw, ci, co], all of one type. */
 export const nativeForward = (x: Value, w: Value, axes: readonly Axis[]): Value =>
   convolution('convolution_forward', [x, w], [x.shape[0], ...axes.map(a => a.output), w.shape[3]], axes);
 
@@ -69,13 +74,14 @@ export const nativeInputGradient = (dy: Value, w: Value, axes: readonly Axis[]):
     axes,
   );
 
-/** dw [kh, kw, ci, co] of x [n, h, w, ci] and dy [n, rows, columns, co]. */
+/** dw [kh, kw, ci, co], f32, of x [n, h, w, ci] and dy [n, rows, columns, co]. */
 export const nativeFilterGradient = (x: Value, dy: Value, axes: readonly Axis[]): Value =>
   convolution(
     'convolution_filter_gradient',
     [x, dy],
     [...axes.map(a => a.kernel), x.shape[3], dy.shape[3]],
     axes,
+    'f32',
   );
 
 /** Elements from which a sum is worth the call. */
@@ -85,7 +91,7 @@ const LARGE = 2 ** 14;
 export const sumsFit = ({ shape, size }: Value): boolean =>
   shape[shape.length - 1] % CHANNELS === 0 && size >= LARGE;
 
-/** Σ a and Σ a·b over all axes but the last, in one reading; f32 arrays of one shape. */
+/** Σ a and Σ a·b over all axes but the last, in one reading, as f32; arrays of one shape and type. */
 export function nativeChannelSums(a: Value, b: Value): [Value, Value] {
   const channels = a.shape[a.rank - 1];
   const sums = nativeCall('channel_sums', [a, b], [2, channels]);

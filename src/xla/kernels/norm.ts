@@ -26,10 +26,11 @@ define<{ varianceEpsilon: number }>('FusedBatchNorm', (inputs, { varianceEpsilon
   return hlo.convert(z, x.dtype);
 });
 
-/** Σ a and Σ a·b of each channel, the last axis. XLA's CPU compiler reads `a` once for each. */
+/** Σ a and Σ a·b of each channel, the last axis, in f32. XLA's CPU compiler reads `a` once for each. */
 function channelSums(a: Value, b: Value, { native }: Context): [Value, Value] {
-  if (native && sumsFit(a)) return nativeChannelSums(a, b);
-  return [hlo.sum(a, rows(a)), hlo.sum(hlo.mul(a, b), rows(a))];
+  const [wideA, wideB] = [f32(a), f32(b)];
+  if (!native.includes('f32') || !sumsFit(a)) return [hlo.sum(wideA, rows(a)), hlo.sum(hlo.mul(wideA, wideB), rows(a))];
+  return a.dtype === b.dtype && native.includes(a.dtype) ? nativeChannelSums(a, b) : nativeChannelSums(wideA, wideB);
 }
 
 /**
@@ -38,7 +39,7 @@ function channelSums(a: Value, b: Value, { native }: Context): [Value, Value] {
  */
 define<{ epsilon: number }>('BatchNormTraining', ({ x, scale, offset }, { epsilon }, context) => {
   const wide = f32(x);
-  const [sum, squares] = channelSums(wide, wide, context);
+  const [sum, squares] = channelSums(x, x, context);
   const mean = hlo.div(sum, like(scale, rowCount(x)));
   const square = hlo.div(squares, like(scale, rowCount(x)));
   const variance = hlo.max(hlo.sub(square, hlo.mul(mean, mean)), like(mean, 0));
@@ -58,7 +59,7 @@ define<{ epsilon: number }>(
     const [wideX, wideDy] = [f32(x), f32(dy)];
     const count = like(scale, rowCount(x));
     const r = rsqrtOf(variance, epsilon);
-    const [doffset, products] = channelSums(wideDy, wideX, context);
+    const [doffset, products] = channelSums(dy, x, context);
     const dscale = hlo.mul(hlo.sub(products, hlo.mul(mean, doffset)), r);
     const a = hlo.mul(scale, r);
     const b = hlo.neg(hlo.div(hlo.mul(hlo.mul(a, r), dscale), count));

@@ -46,7 +46,7 @@ defineView<{ dim: number }>('ExpandDims', ({ shape }, { dim }) => {
   return [...shape.slice(0, at), 1, ...shape.slice(at)];
 });
 
-define('Boundary', ({ x }) => hlo.boundary(x), MOVE);
+define('Boundary', ({ x, like: { dtype } = x }) => hlo.boundary(hlo.convert(x, dtype)), MOVE);
 
 define<{ perm: number[] }>('Transpose', ({ x }, { perm }) => hlo.transpose(x, perm), MOVE);
 

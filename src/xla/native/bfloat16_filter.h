@@ -126,7 +126,7 @@ static void filter_block(const FilterWork* work, const Layouts* at, int bands, i
   for (int tile = 0; tile < tiles; tile += 2) {
     const Bf16* turned = at->turned + tile * turned_next;
     for (int i = 0; i < all; i += 2) {
-      const Bf16* pairs[2];
+      const Bf16* pairs[2] = {0};
       for (int k = 0; k < 2 && i + k < all; k++) {
         const ptrdiff_t pixel = taps[(i + k) / inputs].from / l->depth;
         const size_t layout = (pixel & 1) * inputs + (i + k) % inputs;
@@ -195,8 +195,11 @@ static void filter_sum_round(const void* data, int index) {
   }
 }
 
-/* Memory for a round's layouts, and for its sums, that a processor's cache holds. */
-enum { CACHED_LAYOUTS = 1 << 20, CACHED_SUMS = 1 << 20, LEAST_TILES = 8 };
+/* Memory for a round's layouts, and for its sums, that a processor's cache holds; floats of all parts' sums. */
+enum { CACHED_LAYOUTS = 1 << 20, CACHED_SUMS = 1 << 20, MOST_SUMS = 1 << 21 };
+
+/* Tiles of outputs for which laying out the images is worth it. */
+enum { LEAST_TILES = 4 };
 
 /* Divides the work into rounds. */
 static void divide_filter(FilterWork* work) {
@@ -205,7 +208,7 @@ static void divide_filter(FilterWork* work) {
   const size_t sums = sizeof(float) * taps_of(&work->c) * depth_tiles(work) * TILE_SUMS;
   work->tiles = at_least(LEAST_TILES, CACHED_SUMS / sums / 2 * 2);
   work->blocks = up(tiles, work->tiles);
-  work->parts = at_least(1, at_most(bands, ROUNDS / work->blocks));
+  work->parts = at_least(1, at_most(bands, at_most(ROUNDS / work->blocks, MOST_SUMS / filter_size(work))));
   const size_t each = 2 * sizeof(Bf16) * planes_of(l) * l->pixels * depth_tiles(work) * TILE +
                       sizeof(Bf16) * chunks_of(work) * DEEP * TILE * at_most(work->tiles, tiles);
   work->group = at_least(1, at_most(CACHED_LAYOUTS / each, up(bands, work->parts)));

@@ -3,7 +3,8 @@
  * functions. Without a C compiler, or with a plugin that knows no foreign functions, XLA computes everything.
  */
 import * as fs from 'fs';
-import { type PjrtClient } from '../pjrt';
+import { type DType } from '../hlo';
+import { type PjrtClient, loadForGood } from '../pjrt';
 import { compile, libraryFile } from './build';
 
 /** Handlers by the name that programs call them by: their functions in kernels.c. */
@@ -20,9 +21,15 @@ export type Handler = (typeof HANDLERS)[number];
 /** Whether a client's programs may call the kernels, and why not. */
 export interface Native {
   readonly works: boolean;
+  /** Whether those for bf16 arrays work as well: the processor has AMX, and the system lets us use it. */
+  readonly bfloat16?: boolean;
   /** Why they may not. */
   readonly reason?: string;
 }
+
+/** The element types that they compute with. */
+export const nativeTypes = ({ works, bfloat16 }: Native): readonly DType[] =>
+  works ? (bfloat16 ? ['f32', 'bf16'] : ['f32']) : [];
 
 /** Has the client's programs know the kernels. Never fails: without them XLA computes all. XLA_NATIVE=off does without, too. */
 export function loadNative(client: PjrtClient): Native {
@@ -30,8 +37,9 @@ export function loadNative(client: PjrtClient): Native {
   if (client.platformName !== 'cpu')
     return { works: false, reason: `they are not for ${client.platformName}` };
   try {
-    register(client, libraryFile());
-    return { works: true };
+    const library = libraryFile();
+    register(client, library);
+    return { works: true, bfloat16: loadForGood(library).func('int computes_bfloat16()')() === 1 };
   } catch (error) {
     return { works: false, reason: (error as Error).message };
   }

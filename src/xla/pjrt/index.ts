@@ -1,4 +1,5 @@
 /** PJRT through koffi: plugins, clients, buffers, programs. Knows nothing of tensors. */
+export { loadForGood } from './api';
 export { PjrtBuffer } from './buffer';
 export { type ClientOptions, PjrtClient } from './client';
 export { type CompileOptions, encodeCompileOptions } from './compileOptions';
