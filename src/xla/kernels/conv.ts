@@ -83,8 +83,12 @@ function byGroup(product: Product, a: Value, b: Value, c: Convolution, axes: rea
 const channelsOf = ({ layout }: Convolution): number => layout.data.indexOf('f');
 const outputsOf = ({ layout }: Convolution): number => layout.kernel.indexOf('o');
 
-/** The factor as the policy rounds it, to be computed with in f32, or in what our own kernels compute with. */
-const wideFactor = (x: Value, dtype: hlo.DType = 'f32'): Value => hlo.convert(factor(x), dtype);
+/** The factor as the policy rounds it, to be computed with in f32. */
+const wideFactor = (x: Value): Value => hlo.convert(factor(x), 'f32');
+/** Operands of our own kernels. Those for bf16 round the weights themselves. */
+const nativeFactor = (x: Value, parts: NativeParts): Value => hlo.convert(factor(x), parts.dtype);
+const nativeKernel = (w: Value, parts: NativeParts): Value =>
+  parts.dtype === 'f32' ? wideFactor(w) : hlo.convert(w, 'f32');
 
 /** Whether our own kernel computes with tiles of that side. */
 const nativeWinograd = (tile: number, { native }: Convolution): boolean =>
@@ -99,7 +103,10 @@ function filtered(tile: number, x: Value, w: Value, options: WinogradOptions): V
 export function forward(x: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   if (c.native?.forward && !c.winograd)
-    return hlo.convert(nativeForward(wideFactor(x, c.native.dtype), wideFactor(w, c.native.dtype), c.axes), factor(x).dtype);
+    return hlo.convert(
+      nativeForward(nativeFactor(x, c.native), nativeKernel(w, c.native), c.axes),
+      factor(x).dtype,
+    );
   const padding = c.axes.map(forwardPadding);
   if (c.winograd) {
     const low = padding.map(([before]) => before);
@@ -128,7 +135,10 @@ export function forward(x: Value, w: Value, c: Convolution): Value {
 export function inputGradient(dy: Value, w: Value, c: Convolution): Value {
   if (c.separate) return byGroup(inputGradient, dy, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
   if (c.native?.input && !c.winograd)
-    return hlo.convert(nativeInputGradient(wideFactor(dy, c.native.dtype), wideFactor(w, c.native.dtype), c.axes), factor(dy).dtype);
+    return hlo.convert(
+      nativeInputGradient(nativeFactor(dy, c.native), nativeKernel(w, c.native), c.axes),
+      factor(dy).dtype,
+    );
   const spatial = c.axes.map((_, i) => i);
   const padding = c.axes.map(inputGradientPadding);
   const strides = c.axes.map(a => a.stride);
@@ -169,7 +179,7 @@ function groupedTranspose(w: Value, { groups }: Convolution): Value {
 export function filterGradient(x: Value, dy: Value, c: Convolution): Value {
   if (c.separate) return byGroup(filterGradient, x, dy, c, [channelsOf(c), channelsOf(c), outputsOf(c)]);
   if (c.native?.filter && !c.winogradFilter)
-    return nativeFilterGradient(wideFactor(x, c.native.dtype), wideFactor(dy, c.native.dtype), c.axes);
+    return nativeFilterGradient(nativeFactor(x, c.native), nativeFactor(dy, c.native), c.axes);
   if (c.winogradFilter) {
     const native = nativeWinograd(c.winogradFilter, c);
     return winogradFilter(c.winogradFilter, wideFactor(x), wideFactor(dy), c.axes, native);

@@ -61,15 +61,15 @@ function convolution(
   return nativeCall(target, operands, shape, { window }, dtype);
 }
 
-/** y [n, rows, columns, co] of x [n, h, w, ci] and a kernel [kh, kw, ci, co], all of one type. */
+/** y [n, rows, columns, co], of x's type, of x [n, h, w, ci] and an f32 kernel [kh, kw, ci, co]. */
 export const nativeForward = (x: Value, w: Value, axes: readonly Axis[]): Value =>
   convolution('convolution_forward', [x, w], [x.shape[0], ...axes.map(a => a.output), w.shape[3]], axes);
 
-/** dx [n, h, w, ci] of dy [n, rows, columns, co] and the kernel. */
+/** dx [n, h, w, ci] of dy [n, rows, columns, co] and the kernel, the same way. */
 export const nativeInputGradient = (dy: Value, w: Value, axes: readonly Axis[]): Value =>
   convolution(
     'convolution_input_gradient',
-    [dy, hlo.transpose(w, [0, 1, 3, 2])],
+    [dy, dy.dtype === 'f32' ? hlo.transpose(w, [0, 1, 3, 2]) : w],
     [dy.shape[0], ...axes.map(a => a.input), w.shape[2]],
     axes,
   );

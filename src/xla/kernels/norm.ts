@@ -29,8 +29,11 @@ define<{ varianceEpsilon: number }>('FusedBatchNorm', (inputs, { varianceEpsilon
 /** Σ a and Σ a·b of each channel, the last axis, in f32. XLA's CPU compiler reads `a` once for each. */
 function channelSums(a: Value, b: Value, { native }: Context): [Value, Value] {
   const [wideA, wideB] = [f32(a), f32(b)];
-  if (!native.includes('f32') || !sumsFit(a)) return [hlo.sum(wideA, rows(a)), hlo.sum(hlo.mul(wideA, wideB), rows(a))];
-  return a.dtype === b.dtype && native.includes(a.dtype) ? nativeChannelSums(a, b) : nativeChannelSums(wideA, wideB);
+  if (!native.includes('f32') || !sumsFit(a))
+    return [hlo.sum(wideA, rows(a)), hlo.sum(hlo.mul(wideA, wideB), rows(a))];
+  return a.dtype === b.dtype && native.includes(a.dtype)
+    ? nativeChannelSums(a, b)
+    : nativeChannelSums(wideA, wideB);
 }
 
 /**

@@ -32,16 +32,16 @@ static void begin_tiles(int depth) {
 
 static void end_tiles(void) { _tile_release(); }
 
-/* Stores floats as the nearest bf16 numbers. */
-INLINE void store_narrow(Bf16* to, Vector v) {
-  _mm256_storeu_si256((__m256i*)to, (__m256i)_mm512_cvtneps_pbh((__m512)v));
-}
+/* Sixteen numbers, from memory, or those nearest to floats. */
+typedef __m256i Numbers;
+
+INLINE Numbers numbers_at(const Bf16* from) { return _mm256_loadu_si256((const __m256i*)from); }
+
+INLINE Numbers nearest(__m512 floats) { return (Numbers)_mm512_cvtneps_pbh(floats); }
 
 /* Of two rows of sixteen numbers their pairs, as B has them. */
-INLINE __m512i paired(const Bf16* first, const Bf16* second) {
-  const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)first));
-  const __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)second));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+INLINE __m512i paired(Numbers first, Numbers second) {
+  return _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
 }
 
 /* Exchanges rows and columns of 16 x 16 floats, or pairs: blocks beside the diagonal, of 1, 2, 4 and 8 each. */

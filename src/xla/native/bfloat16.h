@@ -34,9 +34,10 @@ typedef struct {
   /* Whether dx is computed of dy; else y of x. */
   int backward;
   Lines lines;
-  /* [outputs / 16, taps, depth / 2, 16, 2] */
+  /* [taps, inputs, outputs] */
+  const float* kernel;
+  /* The same in tiles: [channels / 16, taps, depth / 2, 16, 2]. */
   Bf16* weights;
-  const Bf16* kernel;
   Bf16* result;
   int height, width, channels;
   /* Every how many rows and columns a result is, where they meet the same taps. */
@@ -162,19 +163,47 @@ static int line_taps(const Convolution* c, int backward, const Lines* l, int row
 /* How many numbers a product takes at a time. */
 static int deep(const Lines* l) { return at_most(l->depth, DEEP); }
 
-/* The weights of sixteen of the result's channels. */
-static void weights_tile_round(const void* data, int index) {
-  static const Bf16 none[TILE];
-  const LineWork* work = data;
-  const Lines* l = &work->lines;
-  const int taps = work->c.kernel_rows * work->c.kernel_columns;
-  Bf16* to = work->weights + (size_t)index * taps * l->depth * TILE;
-  for (int tap = 0; tap < taps; tap++)
-    for (int k = 0; k < l->depth; k += 2, to += 2 * TILE) {
-      const Bf16* row = work->kernel + ((size_t)tap * l->channels + k) * work->channels + index * TILE;
-      const __m512i pairs = paired(k < l->channels ? row : none, k + 1 < l->channels ? row + work->channels : none);
-      _mm512_storeu_si512(to, pairs);
+/* Weights of sixteen outputs, [depth / 2, 16, 2] of [inputs, outputs]. */
+static void lay_outputs(const LineWork* work, const float* from, Bf16* to) {
+  const int inputs = work->c.inputs, outputs = work->c.outputs;
+  for (int k = 0; k < work->lines.depth; k += 2, from += 2 * outputs, to += 2 * TILE) {
+    const __m512 none = _mm512_setzero_ps();
+    const Numbers first = nearest(k < inputs ? _mm512_loadu_ps(from) : none),
+                  second = nearest(k + 1 < inputs ? _mm512_loadu_ps(from + outputs) : none);
+    _mm512_storeu_si512(to, paired(first, second));
+  }
+}
+
+/* Weights of sixteen inputs, [depth / 2, 16, 2], where outputs are multiplied. */
+static void lay_inputs(const LineWork* work, const float* from, Bf16* to) {
+  const int outputs = work->c.outputs, depth = work->lines.depth;
+  for (int k = 0; k < depth; k += DEEP, to += DEEP * TILE) {
+    const uint32_t there = outputs - k < DEEP ? ((uint32_t)1 << (outputs - k)) - 1 : UINT32_MAX;
+    __m512i rows[TILE];
+    for (int i = 0; i < TILE; i++) {
+      const float* row = from + (size_t)i * outputs + k;
+      const __m512 low = _mm512_maskz_loadu_ps((__mmask16)there, row),
+                   high = _mm512_maskz_loadu_ps((__mmask16)(there >> TILE), row + TILE);
+      rows[i] = (__m512i)_mm512_cvtne2ps_pbh(high, low);
     }
+    exchange(rows);
+    for (int i = 0; i < at_most(TILE, (depth - k) / 2); i++) _mm512_storeu_si512(to + i * DEEP, rows[i]);
+  }
+}
+
+/* The weights of sixteen of the result's channels. */
+static void weights_tiles_round(const void* data, int index) {
+  const LineWork* work = data;
+  const Convolution* c = &work->c;
+  const size_t tile = (size_t)work->lines.depth * TILE, each = (size_t)c->inputs * c->outputs;
+  for (int tap = 0; tap < taps_of(c); tap++) {
+    Bf16* to = work->weights + ((size_t)index * taps_of(c) + tap) * tile;
+    const float* from = work->kernel + tap * each;
+    if (work->backward)
+      lay_inputs(work, from + (size_t)index * TILE * c->outputs, to);
+    else
+      lay_outputs(work, from + index * TILE, to);
+  }
 }
 
 /* Sums of one or two tiles of places, and of channels, [channels, places, 16, 16]. */
@@ -230,7 +259,7 @@ INLINE void store_places(const LineWork* work, const int vectors, const Phase* a
         Vector sum = LOAD(sums + (2 * v * TILE + i) * TILE);
         if (totals)
           sum = finish(&work->epilogue, BFLOAT16, sum, place + v * TILE, totals + v, totals + vectors + v);
-        store_narrow(work->result + place + v * TILE, sum);
+        _mm256_storeu_si256((Numbers*)(work->result + place + v * TILE), nearest((__m512)sum));
       }
     }
     if (++column == pitch) column = 0, row++;
@@ -241,7 +270,7 @@ INLINE void store_places(const LineWork* work, const int vectors, const Phase* a
 INLINE void line_phase(const LineWork* work, const int vectors, const Phase* at, const LineTap* taps, int count,
                        const Bf16* line, int q, Vector* totals) {
   const Lines* l = &work->lines;
-  const size_t w_next = (size_t)work->c.kernel_rows * work->c.kernel_columns * l->depth * TILE;
+  const size_t w_next = (size_t)taps_of(&work->c) * l->depth * TILE;
   const Bf16* w = work->weights + q / TILE * w_next;
   float sums[4 * TILE_SUMS] __attribute__((aligned(64)));
   const int places = at->rows * l->pitch;
@@ -308,5 +337,5 @@ static void divide_lines(LineWork* work) {
   const int tiles = work->channels / TILE, bands = work->c.images * work->lines.bands;
   work->tiles = at_least(2, CACHED_WEIGHTS / weights / 2 * 2);
   work->blocks = up(tiles, work->tiles);
-  work->group = at_least(1, at_most(CACHED_LINES / lines, bands * work->blocks / ROUNDS));
+  work->group = at_least(1, at_most(CACHED_LINES / (lines + 1), bands * work->blocks / ROUNDS));
 }

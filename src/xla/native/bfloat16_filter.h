@@ -43,13 +43,13 @@ static void lay_pairs(const FilterWork* work, const Bf16* line, Bf16* to, size_t
       const Bf16* from = line + odd * l->depth + tile * TILE;
       Bf16* next = to + (odd * tiles + tile) * pair_count * DEEP;
       for (int m = 0; m < pairs; m++, from += 2 * l->depth, next += DEEP)
-        _mm512_storeu_si512(next, paired(from, from + l->depth));
+        _mm512_storeu_si512(next, paired(numbers_at(from), numbers_at(from + l->depth)));
     }
 }
 
 /* A band's dy, zeros between the rows, [outputs / 16, chunks, 16, 32]: of tiles from `begin` to `end`. */
 static void turn(const FilterWork* work, int band, int begin, int end, Bf16* to, size_t chunk_count) {
-  static const Bf16 none[TILE];
+  const Numbers none = _mm256_setzero_si256();
   const Convolution* c = &work->c;
   const Lines* l = &work->lines;
   const int first = band % l->bands * l->rows, rows = at_most(l->rows, c->rows - first);
@@ -65,7 +65,7 @@ static void turn(const FilterWork* work, int band, int begin, int end, Bf16* to,
       __m512i pairs[TILE];
       for (int i = 0; i < TILE; i++) {
         const Bf16 *a = places[2 * i], *b = places[2 * i + 1];
-        pairs[i] = paired(a ? a + tile * TILE : none, b ? b + tile * TILE : none);
+        pairs[i] = paired(a ? numbers_at(a + tile * TILE) : none, b ? numbers_at(b + tile * TILE) : none);
       }
       exchange(pairs);
       Bf16* next = to + ((tile - begin) * chunk_count + chunk) * TILE * DEEP;
@@ -143,6 +143,29 @@ static void filter_block(const FilterWork* work, const Layouts* at, int bands, i
   }
 }
 
+/* dw of sixteen outputs and one tap: the parts' sums, inputs before outputs. */
+static void filter_sum(const FilterWork* work, int tile, int tap) {
+  const Convolution* c = &work->c;
+  const int inputs = depth_tiles(work);
+  for (int i = 0; i < inputs; i++) {
+    const float* sums = work->sums + (((size_t)tile * taps_of(c) + tap) * inputs + i) * TILE_SUMS;
+    __m512i rows[TILE];
+    for (int k = 0; k < TILE; k++) {
+      Vector sum = LOAD(sums + k * TILE);
+      for (int part = 1; part < work->parts; part++) sum += LOAD(sums + part * filter_size(work) + k * TILE);
+      rows[k] = (__m512i)sum;
+    }
+    exchange(rows);
+    for (int k = 0; k < TILE && i * TILE + k < c->inputs; k++)
+      STORE(work->dw + ((size_t)tap * c->inputs + i * TILE + k) * c->outputs + tile * TILE) = (Vector)rows[k];
+  }
+}
+
+static void filter_sum_round(const void* data, int index) {
+  const FilterWork* work = data;
+  filter_sum(work, index / taps_of(&work->c), index % taps_of(&work->c));
+}
+
 /* What some bands give to a block of outputs, a group of bands at a time. */
 static void filter_lines_round(const void* data, int index) {
   const FilterWork* work = data;
@@ -174,25 +197,9 @@ static void filter_lines_round(const void* data, int index) {
     filter_block(work, &at, count, next == first, end - begin, sums);
   }
   end_tiles();
-}
-
-/* dw of sixteen outputs and one tap: the parts' sums, inputs before outputs. */
-static void filter_sum_round(const void* data, int index) {
-  const FilterWork* work = data;
-  const Convolution* c = &work->c;
-  const int tap = index % taps_of(c), tile = index / taps_of(c), inputs = depth_tiles(work);
-  for (int i = 0; i < inputs; i++) {
-    const float* sums = work->sums + (((size_t)tile * taps_of(c) + tap) * inputs + i) * TILE_SUMS;
-    __m512i rows[TILE];
-    for (int k = 0; k < TILE; k++) {
-      Vector sum = LOAD(sums + k * TILE);
-      for (int part = 1; part < work->parts; part++) sum += LOAD(sums + part * filter_size(work) + k * TILE);
-      rows[k] = (__m512i)sum;
-    }
-    exchange(rows);
-    for (int k = 0; k < TILE && i * TILE + k < c->inputs; k++)
-      STORE(work->dw + ((size_t)tap * c->inputs + i * TILE + k) * c->outputs + tile * TILE) = (Vector)rows[k];
-  }
+  if (work->parts > 1) return;
+  for (int tile = begin; tile < end; tile++)
+    for (int tap = 0; tap < taps_of(&work->c); tap++) filter_sum(work, tile, tap);
 }
 
 /* Memory for a round's layouts, and for its sums, that a processor's cache holds; floats of all parts' sums. */
@@ -211,5 +218,5 @@ static void divide_filter(FilterWork* work) {
   work->parts = at_least(1, at_most(bands, at_most(ROUNDS / work->blocks, MOST_SUMS / filter_size(work))));
   const size_t each = 2 * sizeof(Bf16) * planes_of(l) * l->pixels * depth_tiles(work) * TILE +
                       sizeof(Bf16) * chunks_of(work) * DEEP * TILE * at_most(work->tiles, tiles);
-  work->group = at_least(1, at_most(CACHED_LAYOUTS / each, up(bands, work->parts)));
+  work->group = at_least(1, at_most(CACHED_LAYOUTS / (each + 1), up(bands, work->parts)));
 }

@@ -41,18 +41,18 @@ static int is_question(Call* call) {
 }
 
 /*
- * Fails unless the call has two f32 or bf16 arrays of four axes, results, of their type if none is given, and an
- * attribute of strides, dilations and padding.
+ * Fails unless the call has two arrays of four axes and a result, f32 or bf16, all of one type where no other is
+ * given, and an attribute of strides, dilations and padding.
  */
-static Failure checked(const Call* call, int result_type) {
+static Failure checked(const Call* call, int kernel_type, int result_type) {
   if (call->arguments.size < 2 || call->results.size < 1 || call->attributes.size != 1)
     return refuse(call, "convolution: takes two arrays, one attribute");
   const Array* arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
-  const int type = arrays[0]->type;
+  const int type = arrays[0]->type, types[] = {type, kernel_type ? kernel_type : type, result_type ? result_type : type};
   if (type != FLOAT32 && type != BFLOAT16) return refuse(call, "convolution: takes arrays of f32 or bf16");
   for (int i = 0; i < 3; i++)
-    if (arrays[i]->rank != 4 || arrays[i]->type != (i == 2 && result_type ? result_type : type))
-      return refuse(call, "convolution: takes arrays of one type and four axes");
+    if (arrays[i]->rank != 4 || arrays[i]->type != types[i])
+      return refuse(call, "convolution: takes arrays of four axes, images of one type, and kernels of f32");
   const AttributeArray* window = call->attributes.values[0];
   if (call->attributes.types[0] != ARRAY_ATTRIBUTE || window->type != INT64 || window->size != 6)
     return refuse(call, "convolution: takes six integers");
@@ -150,7 +150,7 @@ static Failure by_lines(const Call* call, Convolution c, int backward, const Arr
   work.weights = (Bf16*)aligned((size_t)taps_of(&c) * work.lines.depth * work.channels / 2);
   if (!work.weights) return refuse(call, "convolution: no memory");
   if (!(failure = begin_sums(call, &work.epilogue, groups, work.channels))) {
-    parallel(call, work.channels / TILE, weights_tile_round, &work);
+    parallel(call, work.channels / TILE, weights_tiles_round, &work);
     parallel(call, groups * work.blocks, line_round, &work);
     end_sums(call, &work.epilogue, groups, work.channels);
   }
@@ -168,7 +168,7 @@ static Failure filter_by_lines(const Call* call, Convolution c) {
   work.sums = aligned(work.parts * filter_size(&work));
   if (!work.sums) return refuse(call, "convolution: no memory");
   parallel(call, work.parts * work.blocks, filter_lines_round, &work);
-  parallel(call, c.outputs / TILE * taps_of(&c), filter_sum_round, &work);
+  if (work.parts > 1) parallel(call, c.outputs / TILE * taps_of(&c), filter_sum_round, &work);
   free(work.sums);
   return 0;
 }
@@ -184,11 +184,11 @@ int computes_bfloat16(void) { return 0; }
 
 /*
  * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs];
- * where two results are asked for, also channel_sums of y and y.
+ * where two results are asked for, also channel_sums of y and y. Images may be bf16; then weights are rounded to it.
  */
 Failure convolution_forward(Call* call) {
   if (is_question(call)) return 0;
-  Failure failure = checked(call, 0);
+  Failure failure = checked(call, FLOAT32, 0);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *w = call->arguments.arrays[1], *y = call->results.arrays[0];
   if ((failure = fitting(call, y->dims[3], w))) return failure;
@@ -202,11 +202,11 @@ Failure convolution_forward(Call* call) {
 /*
  * dx [n, height, width, inputs] of dy [n, rows, columns, outputs] and w, here [kernel rows, kernel columns, outputs,
  * inputs]; or, with more arrays shaped like it, (dx + other) where relu > 0, else 0, and channel_sums of that and x.
- * `other` may be missing.
+ * `other` may be missing. For images of bf16 w is as in convolution_forward.
  */
 Failure convolution_input_gradient(Call* call) {
   if (is_question(call)) return 0;
-  Failure failure = checked(call, 0);
+  Failure failure = checked(call, FLOAT32, 0);
   if (failure) return failure;
   const Array *dy = call->arguments.arrays[0], *w = call->arguments.arrays[1], *dx = call->results.arrays[0];
   if ((failure = fitting(call, dx->dims[3], w))) return failure;
@@ -221,7 +221,7 @@ Failure convolution_input_gradient(Call* call) {
 /* dw, shaped as w is in convolution_forward, of x [n, height, width, inputs] and dy [n, rows, columns, outputs]; f32. */
 Failure convolution_filter_gradient(Call* call) {
   if (is_question(call)) return 0;
-  Failure failure = checked(call, FLOAT32);
+  Failure failure = checked(call, 0, FLOAT32);
   if (failure) return failure;
   const Array *x = call->arguments.arrays[0], *dy = call->arguments.arrays[1], *dw = call->results.arrays[0];
   if ((failure = fitting(call, dw->dims[3], dw))) return failure;

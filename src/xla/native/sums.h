@@ -51,7 +51,10 @@ static void sums_round(const void* data, int index) {
 
 /* The sum of `count` lists, one after another in memory, into the first of them or elsewhere. */
 static void add_lists(const float* lists, int count, size_t size, float* sum) {
-  if (sum != lists) memcpy(sum, lists, sizeof(float) * size);
+  if (count == 0)
+    memset(sum, 0, sizeof(float) * size);
+  else if (sum != lists)
+    memcpy(sum, lists, sizeof(float) * size);
   for (int k = 1; k < count; k++)
     for (size_t i = 0; i < size; i++) sum[i] += lists[k * size + i];
 }
