@@ -92,7 +92,12 @@ export function xlaStats(): {
 
 function makeRuntime(client: PjrtClient, { flags = {}, cache }: XlaOptions, native: Native): Runtime {
   const disk = cache !== false && process.env.XLA_CACHE !== 'off';
-  return new Runtime(client, { flags }, disk ? new ExecutableCache(client, cache) : undefined, nativeTypes(native));
+  return new Runtime(
+    client,
+    { flags },
+    disk ? new ExecutableCache(client, cache) : undefined,
+    nativeTypes(native),
+  );
 }
 
 function clientOptions(plugin: Plugin, { cpuDevices, ...options }: XlaOptions): ClientOptions {

@@ -245,25 +245,35 @@ typedef struct {
   int image, first, rows, columns, row_phase, column_phase;
 } Phase;
 
-/* Stores the sums from place `p` of the line on where they are results; adds up what is asked for, before they are rounded. */
-INLINE void store_places(const LineWork* work, const int vectors, const Phase* at, int p, int count, int q,
-                         const float* sums, Vector* totals) {
+/*
+ * Stores the sums of two tiles of places, from `p` of the line on, where they are results; adds up what is asked for,
+ * before it is rounded.
+ */
+INLINE void store_places(const LineWork* work, const int vectors, const Phase* at, int p, const float* sums,
+                         int channel, Vector* totals) {
   const int pitch = work->lines.pitch;
+  const size_t step = (size_t)work->column_step * work->channels;
+  /* Variables of their own stay in registers. */
+  Vector total0 = totals[0], products0 = totals[1], total1 = totals[2], products1 = totals[3];
   int row = p / pitch, column = p % pitch;
-  for (int i = 0; i < count && row < at->rows; i++) {
-    if (column < at->columns) {
-      const size_t y = at->row_phase + (size_t)(at->first + row) * work->row_step,
-                   x = at->column_phase + (size_t)column * work->column_step,
-                   place = (((size_t)at->image * work->height + y) * work->width + x) * work->channels + q;
-      for (int v = 0; v < vectors; v++) {
-        Vector sum = LOAD(sums + (2 * v * TILE + i) * TILE);
-        if (totals)
-          sum = finish(&work->epilogue, BFLOAT16, sum, place + v * TILE, totals + v, totals + vectors + v);
-        _mm256_storeu_si256((Numbers*)(work->result + place + v * TILE), nearest((__m512)sum));
-      }
-    }
-    if (++column == pitch) column = 0, row++;
+  for (int i = 0; i < 2 * TILE && row < at->rows; i += pitch - column, column = 0, row++) {
+    const size_t y = at->row_phase + (size_t)(at->first + row) * work->row_step,
+                 x = at->column_phase + (size_t)column * work->column_step;
+    size_t place = (((size_t)at->image * work->height + y) * work->width + x) * work->channels + channel;
+    const int last = at_most(2 * TILE, i + at->columns - column);
+    for (int k = i; k < last; k++, place += step) {
+#define FINISH(v)                                                                                                  \
+  if (v < vectors) {                                                                                               \
+    const Vector sum = finish(&work->epilogue, BFLOAT16, LOAD(sums + (2 * v * TILE + k) * TILE), place + v * TILE, \
+                              &total##v, &products##v);                                                            \
+    _mm256_storeu_si256((Numbers*)(work->result + place + v * TILE), nearest((__m512)sum));                        \
   }
+      FINISH(0)
+      FINISH(1)
+#undef FINISH
+    }
+  }
+  totals[0] = total0, totals[1] = products0, totals[2] = total1, totals[3] = products1;
 }
 
 /* The results of one phase in one band, for one or two vectors of channels. */
@@ -280,7 +290,7 @@ INLINE void line_phase(const LineWork* work, const int vectors, const Phase* at,
       line_tile(2, vectors, taps, count, l, x, w, w_next, sums);
     else
       line_tile(1, vectors, taps, count, l, x, w, w_next, sums);
-    store_places(work, vectors, at, p, 2 * TILE, q, sums, totals);
+    store_places(work, vectors, at, p, sums, q, totals);
   }
 }
 
@@ -297,12 +307,12 @@ INLINE void line_bands(const LineWork* work, const int vectors, const Bf16* line
       for (int band = first; band < last; band++) {
         const int from = band % l->bands * l->rows;
         const Phase at = {band / l->bands, from, at_most(l->rows, rows - from), columns, a, b};
-        line_phase(work, vectors, &at, taps, count, lines + (band - first) * band_size(l), q, sums ? totals : 0);
+        line_phase(work, vectors, &at, taps, count, lines + (band - first) * band_size(l), q, totals);
       }
     }
   for (int v = 0; sums && v < vectors; v++) {
-    STORE(sums + q + v * TILE) = totals[v];
-    STORE(sums + work->channels + q + v * TILE) = totals[vectors + v];
+    STORE(sums + q + v * TILE) = totals[2 * v];
+    STORE(sums + work->channels + q + v * TILE) = totals[2 * v + 1];
   }
 }
 

@@ -78,11 +78,11 @@ static void turn(const FilterWork* work, int band, int begin, int end, Bf16* to,
 INLINE void filter_products(const int outputs, const int inputs, int fresh, int bands, int chunks, const Bf16* turned,
                             size_t turned_next, const Bf16* const* pairs, size_t band_pairs, float* sums,
                             size_t sums_next) {
-#define SUMS(tile, o, i)                      \
-  if (o < outputs && i < inputs) {            \
-    if (fresh)                                \
-      _tile_zero(tile);                       \
-    else                                      \
+#define SUMS(tile, o, i)                                           \
+  if (o < outputs && i < inputs) {                                 \
+    if (fresh)                                                     \
+      _tile_zero(tile);                                            \
+    else                                                           \
       _tile_loadd(tile, sums + o * sums_next + i * TILE_SUMS, 64); \
   }
   SUMS(0, 0, 0)

@@ -1,4 +1,7 @@
 /* Vectors of the elements of arrays: f32 as they are, bf16 (their upper half) as floats. */
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +29,9 @@ INLINE const void* element(const int type, const void* array, size_t place) {
 INLINE Vector load(const int type, const void* array, size_t place) {
   const void* from = element(type, array, place);
   if (type == FLOAT32) return LOAD(from);
+#ifdef __AVX512F__
+  return (Vector)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from)), 16);
+#else
   return (Vector)(__builtin_convertvector(*(const Halves*)from, Bits) << 16);
+#endif
 }

@@ -5,8 +5,8 @@ typedef struct {
   float* sums;
   /*
    * Without `relu` those are products with itself. With it they are with `x`, and the result is first added to `other`
-   * (if that isn't null) and set to 0 where `relu` isn't positive: it is a gradient. All are shaped like the result, and
-   * of its type.
+   * (if that isn't null) and set to 0 where `relu` isn't positive: it is a gradient. All are shaped like the result,
+   * and of its type.
    */
   const void *relu, *x, *other;
 } Epilogue;

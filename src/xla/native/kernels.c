@@ -48,7 +48,8 @@ static Failure checked(const Call* call, int kernel_type, int result_type) {
   if (call->arguments.size < 2 || call->results.size < 1 || call->attributes.size != 1)
     return refuse(call, "convolution: takes two arrays, one attribute");
   const Array* arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
-  const int type = arrays[0]->type, types[] = {type, kernel_type ? kernel_type : type, result_type ? result_type : type};
+  const int type = arrays[0]->type,
+            types[] = {type, kernel_type ? kernel_type : type, result_type ? result_type : type};
   if (type != FLOAT32 && type != BFLOAT16) return refuse(call, "convolution: takes arrays of f32 or bf16");
   for (int i = 0; i < 3; i++)
     if (arrays[i]->rank != 4 || arrays[i]->type != types[i])
@@ -160,10 +161,8 @@ static Failure by_lines(const Call* call, Convolution c, int backward, const Arr
 
 static Failure filter_by_lines(const Call* call, Convolution c) {
   Array* const* arrays = call->arguments.arrays;
-  FilterWork work = {.c = c,
-                     .lines = lines_of(&c, 0, arrays[0]->data),
-                     .dy = arrays[1]->data,
-                     .dw = call->results.arrays[0]->data};
+  FilterWork work = {
+      .c = c, .lines = lines_of(&c, 0, arrays[0]->data), .dy = arrays[1]->data, .dw = call->results.arrays[0]->data};
   divide_filter(&work);
   work.sums = aligned(work.parts * filter_size(&work));
   if (!work.sums) return refuse(call, "convolution: no memory");
@@ -218,7 +217,8 @@ Failure convolution_input_gradient(Call* call) {
   return run(call, c->images * work.parts, input_round, &work, &work.epilogue, c->inputs);
 }
 
-/* dw, shaped as w is in convolution_forward, of x [n, height, width, inputs] and dy [n, rows, columns, outputs]; f32. */
+/* dw, shaped as w is in convolution_forward, of x [n, height, width, inputs] and dy [n, rows, columns, outputs]; f32.
+ */
 Failure convolution_filter_gradient(Call* call) {
   if (is_question(call)) return 0;
   Failure failure = checked(call, 0, FLOAT32);

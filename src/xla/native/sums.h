@@ -19,8 +19,8 @@ INLINE void add_rows(const int type, const void* a, const void* b, size_t rows, 
     const Vector a0 = load(type, a, at), a1 = load(type, a, at + channels), a2 = load(type, a, at + 2 * channels),
                  a3 = load(type, a, at + 3 * channels);
     s0 += a0, s1 += a1, s2 += a2, s3 += a3;
-    p0 += a0 * load(type, b, at), p1 += a1 * load(type, b, at + channels),
-        p2 += a2 * load(type, b, at + 2 * channels), p3 += a3 * load(type, b, at + 3 * channels);
+    p0 += a0 * load(type, b, at), p1 += a1 * load(type, b, at + channels), p2 += a2 * load(type, b, at + 2 * channels),
+        p3 += a3 * load(type, b, at + 3 * channels);
   }
   for (; r < rows; r++, at += channels) s0 += load(type, a, at), p0 += load(type, a, at) * load(type, b, at);
   STORE(sum) += s0 + s1 + (s2 + s3);
