@@ -41,23 +41,26 @@ const CASES: Record<string, Case> = {
     pad: 'same',
   },
   'rows and columns left out': { x: [2, 9, 8, 16], filter: [3, 3, 16, 16], stride: 1, pad: [[0, 0], [0, 2], [3, 0], [0, 0]] }, // prettier-ignore
+  'more weights than a cache holds': { x: [1, 2, 3, 256], filter: [3, 3, 256, 256], stride: 1, pad: 'same' },
   'one large image, in parts': { x: [1, 24, 37, 16], filter: [3, 3, 16, 16], stride: 1, pad: 'same' },
 };
 
-/** Output and both gradients for fixed pseudo-random data. */
-async function run(
-  backend: string,
-  c: Case,
-  operation: typeof tf.conv2d,
-): Promise<Record<'y' | 'dx' | 'dw', Float32Array>> {
+type Parts = Record<'y' | 'dx' | 'dw', Float32Array>;
+
+/** Output and both gradients for fixed pseudo-random data, maybe of seven binary digits, which bf16 keeps. */
+async function run(backend: string, c: Case, operation: typeof tf.conv2d, short = false): Promise<Parts> {
   await tf.setBackend(backend);
   const results = tf.tidy(() => {
-    const x = tf.randomUniform(c.x, -1, 1, 'float32', 1) as tf.Tensor4D;
-    const w = tf.randomUniform(c.filter, -1, 1, 'float32', 2) as tf.Tensor4D;
+    const random = (shape: number[], seed: number) => {
+      const values = tf.randomUniform(shape, -1, 1, 'float32', seed);
+      return short ? values.mul(64).round().div(64) : values;
+    };
+    const x = random(c.x, 1) as tf.Tensor4D;
+    const w = random(c.filter, 2) as tf.Tensor4D;
     const convolve = (a: tf.Tensor, b: tf.Tensor) =>
       operation(a as tf.Tensor4D, b as tf.Tensor4D, c.stride, c.pad, 'NHWC', c.dilation ?? 1);
     const y = convolve(x, w);
-    const dy = tf.randomUniform(y.shape, -1, 1, 'float32', 3);
+    const dy = random(y.shape, 3);
     // tfjs has no gradients of dilated convolutions.
     const [dx, dw] = c.dilation ? [x, w] : tf.grads(convolve)([x, w], dy);
     return { y, dx, dw };
@@ -71,6 +74,14 @@ async function run(
 beforeAll(() => useXla({ kind: 'cpu' }));
 afterEach(() => useXla({ native: true }));
 
+const largest = (values: Float32Array): number => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+
+/** The largest difference of a part, by its largest value. */
+function difference(part: keyof Parts, actual: Parts, expected: Parts): number {
+  expect(actual[part].length).toBe(expected[part].length);
+  return largest(expected[part].map((v, i) => v - actual[part][i])) / largest(expected[part]);
+}
+
 /** What the cpu back end gives, computed once: it takes its time. */
 const known = new Map<Case, ReturnType<typeof run>>();
 
@@ -78,12 +89,8 @@ async function expectAgreement(c: Case, operation = tf.conv2d): Promise<void> {
   if (!known.has(c)) known.set(c, run('cpu', c, operation));
   const expected = await known.get(c)!;
   const actual = await run('xla', c, operation);
-  for (const part of ['y', 'dx', 'dw'] as const) {
-    expect(actual[part].length).toBe(expected[part].length);
-    const scale = Math.max(...expected[part].map(Math.abs));
-    const worst = Math.max(...expected[part].map((v, i) => Math.abs(v - actual[part][i])));
-    expect(worst / scale).toBeLessThan(2e-5);
-  }
+  for (const part of ['y', 'dx', 'dw'] as const)
+    expect(difference(part, actual, expected)).toBeLessThan(2e-5);
 }
 
 describe.each([
@@ -92,6 +99,18 @@ describe.each([
 ])('%s', (_, native) => {
   beforeEach(() => useXla({ native }));
   test.each(Object.keys(CASES))('%s', name => expectAgreement(CASES[name]));
+});
+
+describe('in mixed_bfloat16 products of numbers that it keeps are exact, and images are rounded', () => {
+  test.each(Object.keys(CASES))('%s', async name => {
+    const expected = await run('cpu', CASES[name], tf.conv2d, true);
+    setPrecisionPolicy('mixed_bfloat16');
+    const actual = await run('xla', CASES[name], tf.conv2d, true).finally(() =>
+      setPrecisionPolicy('float32'),
+    );
+    expect(difference('dw', actual, expected)).toBeLessThan(2e-5);
+    for (const part of ['y', 'dx'] as const) expect(difference(part, actual, expected)).toBeLessThan(2 ** -8);
+  });
 });
 
 test.each<[string, Case]>([

@@ -5,8 +5,9 @@ import * as os from 'os';
 import * as path from 'path';
 import * as tf from '@tensorflow/tfjs';
 import { BatchNorm, batchNormTraining } from '../../src/models/batchNorm';
+import { ResidualAdd } from '../../src/models/residualAdd';
 import { type Native } from '../../src/xla/native';
-import { jit, scan, useXla } from '../../src/xla';
+import { jit, scan, setPrecisionPolicy, useXla } from '../../src/xla';
 
 let native: Native;
 beforeAll(async () => {
@@ -71,7 +72,7 @@ function residualNetwork(): tf.LayersModel {
   let x = relu(norm(conv(input)));
   for (let block = 0; block < 2; block++) {
     const y = norm(conv(relu(norm(conv(x)))));
-    x = relu(tf.layers.add().apply([x, y]) as tf.SymbolicTensor);
+    x = relu(new ResidualAdd({}).apply([x, y]) as tf.SymbolicTensor);
   }
   return tf.model({ inputs: input, outputs: x });
 }
@@ -97,12 +98,16 @@ async function gradients(backend: string, batch = 16): Promise<{ values: Float32
   return { values, text };
 }
 
-function expectSame(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
+function expectSame(
+  actual: readonly Float32Array[],
+  expected: readonly Float32Array[],
+  tolerance = 1e-4,
+): void {
   expect(actual).toHaveLength(expected.length);
   expected.forEach((values, i) => {
     const scale = Math.max(...values.map(Math.abs));
     const worst = Math.max(...values.map((v, k) => Math.abs(v - actual[i][k])));
-    expect(worst).toBeLessThan(1e-4 * scale + 1e-7);
+    expect(worst).toBeLessThan(tolerance * scale + 1e-7);
   });
 }
 
@@ -128,6 +133,23 @@ whereTheyWork('those by Winograd do, too, and agree with what XLA computes', asy
   expect(calls(actual.text, 'winograd').map(operandsOf).sort()).toEqual([2, 2, 2, 2, 4, 4, 5, 5]);
   expectSame(actual.values, expected.values);
 });
+
+whereTheyWork(
+  'in mixed_bfloat16 they do, too, where the processor multiplies bf16, and gradients agree with float32',
+  async () => {
+    const expected = await gradients('xla', 64);
+    setPrecisionPolicy('mixed_bfloat16');
+    const actual = await gradients('xla', 64).finally(() => setPrecisionPolicy('float32'));
+    expectSame(actual.values, expected.values, 0.1);
+    expect(actual.text).toContain('bf16');
+    if (!native.bfloat16) return;
+    const counts = (target: string) => calls(actual.text, target).map(operandsOf).sort();
+    expect(counts('convolution_forward')).toEqual([2, 2, 2, 2, 2]);
+    expect(counts('convolution_input_gradient')).toEqual([4, 4, 5, 5]);
+    expect(counts('convolution_filter_gradient')).toEqual([2, 2, 2, 2, 2]);
+    expect(counts('winograd')).toEqual([]);
+  },
+);
 
 whereTheyWork('in a loop on the device they do, too', async () => {
   const train = async (loop: boolean): Promise<number[]> => {

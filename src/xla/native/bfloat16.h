@@ -349,3 +349,32 @@ static void divide_lines(LineWork* work) {
   work->blocks = up(tiles, work->tiles);
   work->group = at_least(1, at_most(CACHED_LINES / (lines + 1), bands * work->blocks / ROUNDS));
 }
+
+/* y of x and w, or dx of dy and w, where images are bf16; w is [kernel rows, kernel columns, inputs, outputs], f32. */
+static Failure by_lines(const Call* call, Convolution c, int backward, const Array* result) {
+  Array* const* arrays = call->arguments.arrays;
+  const int64_t* size = result->dims;
+  LineWork work = {.c = c,
+                   .backward = backward,
+                   .lines = lines_of(&c, backward, arrays[0]->data),
+                   .kernel = arrays[1]->data,
+                   .result = result->data,
+                   .height = size[1],
+                   .width = size[2],
+                   .channels = size[3],
+                   .row_step = backward ? c.row_stride : 1,
+                   .column_step = backward ? c.column_stride : 1};
+  Failure failure = take_relu(call, &work.epilogue);
+  if (failure) return failure;
+  divide_lines(&work);
+  const int groups = up(c.images * work.lines.bands, work.group);
+  work.weights = (Bf16*)aligned((size_t)taps_of(&c) * work.lines.depth * work.channels / 2);
+  if (!work.weights) return refuse(call, "convolution: no memory");
+  if (!(failure = begin_sums(call, &work.epilogue, groups, work.channels))) {
+    parallel(call, work.channels / TILE, weights_tiles_round, &work);
+    parallel(call, groups * work.blocks, line_round, &work);
+    end_sums(call, &work.epilogue, groups, work.channels);
+  }
+  free(work.weights);
+  return failure;
+}

@@ -220,3 +220,17 @@ static void divide_filter(FilterWork* work) {
                       sizeof(Bf16) * chunks_of(work) * DEEP * TILE * at_most(work->tiles, tiles);
   work->group = at_least(1, at_most(CACHED_LAYOUTS / (each + 1), up(bands, work->parts)));
 }
+
+/* dw, f32, of x and dy. */
+static Failure filter_by_lines(const Call* call, Convolution c) {
+  Array* const* arrays = call->arguments.arrays;
+  FilterWork work = {
+      .c = c, .lines = lines_of(&c, 0, arrays[0]->data), .dy = arrays[1]->data, .dw = call->results.arrays[0]->data};
+  divide_filter(&work);
+  work.sums = aligned(work.parts * filter_size(&work));
+  if (!work.sums) return refuse(call, "convolution: no memory");
+  parallel(call, work.parts * work.blocks, filter_lines_round, &work);
+  if (work.parts > 1) parallel(call, c.outputs / TILE * taps_of(&c), filter_sum_round, &work);
+  free(work.sums);
+  return 0;
+}

@@ -17,160 +17,16 @@
 
 #include "winograd.h"
 
-#ifdef __AMX_BF16__
+#include "call.h"
+
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
 #include "amx.h"
 
 #include "bfloat16.h"
 
 #include "bfloat16_filter.h"
-#endif
-
-static Failure refuse(const Call* call, const char* why) {
-  return call->api->error_create(&(ErrorArguments){sizeof(ErrorArguments), 0, why, INVALID_ARGUMENT});
-}
-
-/* Answers XLA's question, when it registers a handler, which version of the interface it was made for. */
-static int is_question(Call* call) {
-  for (Extension* e = call->extensions; e; e = e->next)
-    if (e->type == METADATA_EXTENSION) {
-      ((MetadataExtension*)e)->metadata->version.major = 0;
-      ((MetadataExtension*)e)->metadata->version.minor = 1;
-      return 1;
-    }
-  return 0;
-}
-
-/*
- * Fails unless the call has two arrays of four axes and a result, f32 or bf16, all of one type where no other is
- * given, and an attribute of strides, dilations and padding.
- */
-static Failure checked(const Call* call, int kernel_type, int result_type) {
-  if (call->arguments.size < 2 || call->results.size < 1 || call->attributes.size != 1)
-    return refuse(call, "convolution: takes two arrays, one attribute");
-  const Array* arrays[] = {call->arguments.arrays[0], call->arguments.arrays[1], call->results.arrays[0]};
-  const int type = arrays[0]->type,
-            types[] = {type, kernel_type ? kernel_type : type, result_type ? result_type : type};
-  if (type != FLOAT32 && type != BFLOAT16) return refuse(call, "convolution: takes arrays of f32 or bf16");
-  for (int i = 0; i < 3; i++)
-    if (arrays[i]->rank != 4 || arrays[i]->type != types[i])
-      return refuse(call, "convolution: takes arrays of four axes, images of one type, and kernels of f32");
-  const AttributeArray* window = call->attributes.values[0];
-  if (call->attributes.types[0] != ARRAY_ATTRIBUTE || window->type != INT64 || window->size != 6)
-    return refuse(call, "convolution: takes six integers");
-  return 0;
-}
-
-/* Fails unless the tiles fit: `channels` of the result, and a kernel w. */
-static Failure fitting(const Call* call, int64_t channels, const Array* w) {
-  if (channels % CHANNELS) return refuse(call, "convolution: the result's channels come in sixteens");
-  return w->dims[0] * w->dims[1] > MOST_TAPS ? refuse(call, "convolution: the kernel is too large") : 0;
-}
-
-static Convolution convolution(const Call* call, const Array* x, const Array* w, const Array* y) {
-  const int64_t* window = ((AttributeArray*)call->attributes.values[0])->data;
-  return (Convolution){
-      .images = x->dims[0],
-      .height = x->dims[1],
-      .width = x->dims[2],
-      .inputs = x->dims[3],
-      .rows = y->dims[1],
-      .columns = y->dims[2],
-      .outputs = y->dims[3],
-      .kernel_rows = w->dims[0],
-      .kernel_columns = w->dims[1],
-      .row_stride = window[0],
-      .column_stride = window[1],
-      .row_dilation = window[2],
-      .column_dilation = window[3],
-      .top = window[4],
-      .left = window[5],
-  };
-}
-
-/* Memory for the sums of so many rounds, if there is a second result to add them up in. */
-static Failure begin_sums(const Call* call, Epilogue* epilogue, int rounds, int channels) {
-  if (call->results.size != 2) return 0;
-  epilogue->sums = aligned((size_t)rounds * 2 * channels);
-  return epilogue->sums ? 0 : refuse(call, "convolution: no memory");
-}
-
-static void end_sums(const Call* call, Epilogue* epilogue, int rounds, int channels) {
-  if (epilogue->sums) add_lists(epilogue->sums, rounds, 2 * channels, call->results.arrays[1]->data);
-  free(epilogue->sums);
-}
-
-/* Runs the rounds of a convolution whose result has so many channels. */
-static Failure run(const Call* call, int rounds, Round* round, const void* work, Epilogue* epilogue, int channels) {
-  Failure failure = begin_sums(call, epilogue, rounds, channels);
-  if (failure) return failure;
-  parallel(call, rounds, round, work);
-  end_sums(call, epilogue, rounds, channels);
-  return 0;
-}
-
-/* The third argument and the following, if there are any: `relu`, `x` and maybe `other`. */
-static Failure take_relu(const Call* call, Epilogue* epilogue) {
-  Array* const* arrays = call->arguments.arrays;
-  const int count = call->arguments.size;
-  if (count == 2) return 0;
-  for (int i = 2; i < count; i++)
-    for (int axis = 0; axis < 4; axis++)
-      if (arrays[i]->type != call->results.arrays[0]->type || arrays[i]->rank != 4 ||
-          arrays[i]->dims[axis] != call->results.arrays[0]->dims[axis])
-        return refuse(call, "convolution: takes relu, x and other shaped like the result");
-  if (count < 4 || count > 5 || call->results.size != 2)
-    return refuse(call, "convolution: takes relu and x, and gives sums");
-  epilogue->relu = arrays[2]->data;
-  epilogue->x = arrays[3]->data;
-  if (count == 5) epilogue->other = arrays[4]->data;
-  return 0;
-}
-
-#ifdef __AMX_BF16__
 
 int computes_bfloat16(void) { return ask_for_amx(); }
-
-/* y of x, or dx of dy, of bf16. */
-static Failure by_lines(const Call* call, Convolution c, int backward, const Array* result) {
-  Array* const* arrays = call->arguments.arrays;
-  const int64_t* size = result->dims;
-  LineWork work = {.c = c,
-                   .backward = backward,
-                   .lines = lines_of(&c, backward, arrays[0]->data),
-                   .kernel = arrays[1]->data,
-                   .result = result->data,
-                   .height = size[1],
-                   .width = size[2],
-                   .channels = size[3],
-                   .row_step = backward ? c.row_stride : 1,
-                   .column_step = backward ? c.column_stride : 1};
-  Failure failure = take_relu(call, &work.epilogue);
-  if (failure) return failure;
-  divide_lines(&work);
-  const int groups = up(c.images * work.lines.bands, work.group);
-  work.weights = (Bf16*)aligned((size_t)taps_of(&c) * work.lines.depth * work.channels / 2);
-  if (!work.weights) return refuse(call, "convolution: no memory");
-  if (!(failure = begin_sums(call, &work.epilogue, groups, work.channels))) {
-    parallel(call, work.channels / TILE, weights_tiles_round, &work);
-    parallel(call, groups * work.blocks, line_round, &work);
-    end_sums(call, &work.epilogue, groups, work.channels);
-  }
-  free(work.weights);
-  return failure;
-}
-
-static Failure filter_by_lines(const Call* call, Convolution c) {
-  Array* const* arrays = call->arguments.arrays;
-  FilterWork work = {
-      .c = c, .lines = lines_of(&c, 0, arrays[0]->data), .dy = arrays[1]->data, .dw = call->results.arrays[0]->data};
-  divide_filter(&work);
-  work.sums = aligned(work.parts * filter_size(&work));
-  if (!work.sums) return refuse(call, "convolution: no memory");
-  parallel(call, work.parts * work.blocks, filter_lines_round, &work);
-  if (work.parts > 1) parallel(call, c.outputs / TILE * taps_of(&c), filter_sum_round, &work);
-  free(work.sums);
-  return 0;
-}
 
 #else
 
