@@ -10,8 +10,12 @@ function pluginLine(plugin: PluginDevices): string {
   const { name, version, source, platform, api, devices, native } = plugin;
   const memory = devices[0]?.memory;
   const each = memory ? `, ${gigabytes(memory)} each` : '';
-  const without = native.works || platform !== 'cpu' ? '' : `, without kernels of our own: ${native.reason}`;
-  return `${name} ${version ?? ''} (${source}): ${platform}, PJRT ${api}, ${devices.length} × ${devices[0]?.kind ?? 'nothing'}${each}${without}`;
+  const own = native.bfloat16
+    ? ', bf16 by AMX'
+    : native.works
+      ? ''
+      : `, without kernels of our own: ${native.reason}`;
+  return `${name} ${version ?? ''} (${source}): ${platform}, PJRT ${api}, ${devices.length} × ${devices[0]?.kind ?? 'nothing'}${each}${platform === 'cpu' ? own : ''}`;
 }
 
 /** `cifar devices` */
