@@ -148,8 +148,52 @@ whereTheyWork(
     expect(counts('convolution_input_gradient')).toEqual([4, 4, 5, 5]);
     expect(counts('convolution_filter_gradient')).toEqual([2, 2, 2, 2, 2]);
     expect(counts('winograd')).toEqual([]);
+    // Forward of x and coefficients, two with the shortcut; backward of dy, coefficients and x. The last relu's gradient compares the sum
+    // before it, for which one is computed anew.
+    expect(counts('channel_affine')).toEqual([2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3]);
+    expect(actual.text.match(/relu = array<i64: 1>/g)).toHaveLength(5);
   },
 );
+
+whereTheyWork('batch norm of bf16, its gradient, a sum and a relu after it are one pass', async () => {
+  if (!native.bfloat16) return;
+  const scale = tf.tensor1d(Array.from({ length: 16 }, (_, i) => i / 8 - 1));
+  const offset = tf.tensor1d(Array.from({ length: 16 }, (_, i) => 1 - i / 8));
+  const normalize = (x: tf.Tensor, shortcut: tf.Tensor): tf.Tensor => {
+    const { y, mean, variance } = batchNormTraining(x as tf.Tensor4D, scale, offset, 1e-5);
+    tf.dispose([mean, variance]);
+    return y.add(shortcut).relu();
+  };
+  // The 1×1 convolutions make bf16 of their inputs, and do no more.
+  const same = tf.eye(16).reshape([1, 1, 16, 16]) as tf.Tensor4D;
+  const narrow = (x: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, same, 1, 'same');
+  const loss = (x: tf.Tensor, shortcut: tf.Tensor) =>
+    normalize(narrow(x), narrow(shortcut)).mul(shortcut).sum() as tf.Scalar;
+  const compute = jit(
+    (x: tf.Tensor, shortcut: tf.Tensor) => {
+      const y = normalize(narrow(x), narrow(shortcut));
+      return [y, ...tf.grads(loss)([x, shortcut])];
+    },
+    { onTrace: () => undefined },
+  );
+  const [x, shortcut] = [1, 2].map(seed =>
+    tf.randomUniform([8, 12, 12, 16], -1, 1, 'float32', seed).mul(64).round().div(64),
+  );
+  const exact = (await Promise.all(compute(x, shortcut).map(t => t.data()))) as Float32Array[];
+  setPrecisionPolicy('mixed_bfloat16');
+  const text = compute.stablehlo(x, shortcut);
+  const rounded = compute(x, shortcut);
+  setPrecisionPolicy('float32');
+  expect(calls(text, 'channel_affine').map(operandsOf)).toContain(3);
+  const actual = (await Promise.all(rounded.map(t => t.data()))) as Float32Array[];
+  expectSame([actual[0]], [exact[0]], 2 ** -7);
+  // Rounded, some values pass zero, and the relu's gradient with them.
+  actual.forEach((values, i) => {
+    const difference = Math.hypot(...values.map((v, k) => v - exact[i][k]));
+    expect(difference / Math.hypot(...exact[i])).toBeLessThan(0.06);
+  });
+  tf.dispose([x, shortcut, scale, offset, same]);
+});
 
 whereTheyWork('in a loop on the device they do, too', async () => {
   const train = async (loop: boolean): Promise<number[]> => {

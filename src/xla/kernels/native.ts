@@ -87,9 +87,25 @@ export const nativeFilterGradient = (x: Value, dy: Value, axes: readonly Axis[])
 /** Elements from which a sum is worth the call. */
 const LARGE = 2 ** 14;
 
-/** Whether `nativeChannelSums` can take, and should, arrays like this one. */
+/** Whether `nativeChannelSums` and `nativeAffine` can take, and should, arrays like this one. */
 export const sumsFit = ({ shape, size }: Value): boolean =>
   shape[shape.length - 1] % CHANNELS === 0 && size >= LARGE;
+
+/**
+ * (x − around)·factor + after, and + otherFactor·other: all f32 [channels], x and other of one shape and type, which is the result's.
+ */
+export function nativeAffine(
+  x: Value,
+  coefficients: readonly [around: Value, factor: Value, after: Value, otherFactor?: Value],
+  other?: Value,
+): Value {
+  const rows = hlo.concatenate(
+    coefficients.map(v => hlo.reshape(v!, [1, v!.size])),
+    0,
+  );
+  const operands = other ? [x, rows, other] : [x, rows];
+  return nativeCall('channel_affine', operands, x.shape, { relu: [0] }, x.dtype);
+}
 
 /** Σ a and Σ a·b over all axes but the last, in one reading, as f32; arrays of one shape and type. */
 export function nativeChannelSums(a: Value, b: Value): [Value, Value] {

@@ -3,7 +3,7 @@ import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { like } from './broadcast';
 import { type Context, define } from './define';
-import { nativeChannelSums, sumsFit } from './native';
+import { nativeAffine, nativeChannelSums, sumsFit } from './native';
 
 const f32 = (x: Value): Value => hlo.convert(x, 'f32');
 /** All axes but the last. */
@@ -36,18 +36,22 @@ function channelSums(a: Value, b: Value, { native }: Context): [Value, Value] {
     : nativeChannelSums(wideA, wideB);
 }
 
+/** Whether our kernel computes what batch norm does with each element. XLA's loops are as fast for f32, and vectorize bf16 badly. */
+const affineFits = (x: Value, { native }: Context): boolean =>
+  x.dtype === 'bf16' && native.includes('bf16') && sumsFit(x);
+
 /**
  * Batch norm by the batch's own statistics: y, mean, biased variance. The variance is E[x²] − E[x]², as in flax: both sums in one
  * reading of x. They are f32 also where x is bf16.
  */
 define<{ epsilon: number }>('BatchNormTraining', ({ x, scale, offset }, { epsilon }, context) => {
-  const wide = f32(x);
   const [sum, squares] = channelSums(x, x, context);
   const mean = hlo.div(sum, like(scale, rowCount(x)));
   const square = hlo.div(squares, like(scale, rowCount(x)));
   const variance = hlo.max(hlo.sub(square, hlo.mul(mean, mean)), like(mean, 0));
   const a = hlo.mul(scale, rsqrtOf(variance, epsilon));
-  const centred = hlo.sub(wide, hlo.broadcastTo(mean, x.shape));
+  if (affineFits(x, context)) return [nativeAffine(x, [mean, a, offset]), mean, variance];
+  const centred = hlo.sub(f32(x), hlo.broadcastTo(mean, x.shape));
   const y = hlo.add(hlo.mul(centred, hlo.broadcastTo(a, x.shape)), hlo.broadcastTo(offset, x.shape));
   return [hlo.convert(y, x.dtype), mean, variance];
 });
@@ -59,7 +63,6 @@ define<{ epsilon: number }>('BatchNormTraining', ({ x, scale, offset }, { epsilo
 define<{ epsilon: number }>(
   'BatchNormTrainingGrad',
   ({ dy, x, scale, mean, variance }, { epsilon }, context) => {
-    const [wideX, wideDy] = [f32(x), f32(dy)];
     const count = like(scale, rowCount(x));
     const r = rsqrtOf(variance, epsilon);
     const [doffset, products] = channelSums(dy, x, context);
@@ -67,8 +70,10 @@ define<{ epsilon: number }>(
     const a = hlo.mul(scale, r);
     const b = hlo.neg(hlo.div(hlo.mul(hlo.mul(a, r), dscale), count));
     const c = hlo.neg(hlo.add(hlo.div(hlo.mul(a, doffset), count), hlo.mul(b, mean)));
+    if (affineFits(x, context) && dy.dtype === x.dtype)
+      return [nativeAffine(dy, [like(a, 0), a, c, b], x), dscale, doffset];
     const each = (v: Value): Value => hlo.broadcastTo(v, x.shape);
-    const dx = hlo.add(hlo.add(hlo.mul(each(a), wideDy), hlo.mul(each(b), wideX)), each(c));
+    const dx = hlo.add(hlo.add(hlo.mul(each(a), f32(dy)), hlo.mul(each(b), f32(x))), each(c));
     return [hlo.convert(dx, x.dtype), dscale, doffset];
   },
 );

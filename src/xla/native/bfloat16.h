@@ -266,7 +266,7 @@ INLINE void store_places(const LineWork* work, const int vectors, const Phase* a
   if (v < vectors) {                                                                                               \
     const Vector sum = finish(&work->epilogue, BFLOAT16, LOAD(sums + (2 * v * TILE + k) * TILE), place + v * TILE, \
                               &total##v, &products##v);                                                            \
-    _mm256_storeu_si256((Numbers*)(work->result + place + v * TILE), nearest((__m512)sum));                        \
+    store(BFLOAT16, work->result, place + v * TILE, sum);                                                          \
   }
       FINISH(0)
       FINISH(1)

@@ -15,6 +15,7 @@ const HANDLERS = [
   'winograd',
   'winograd_filter_gradient',
   'channel_sums',
+  'channel_affine',
 ] as const;
 export type Handler = (typeof HANDLERS)[number];
 

@@ -1,15 +1,17 @@
 /**
  * Which calls of the kernels can be one: a convolution can give batch norm's sums along with its result, row by row, while that is in the
  * cache. Forward they are those of its output; backward those of its gradient after a relu, and maybe after the addition of another gradient,
- * as residual blocks have it.
+ * as residual blocks have it. And batch norm's own pass can add the shortcut and apply the relu.
  */
-import { type Join, type Joined, type Value, dependencies, foreignCallOf, madeBy } from '../hlo';
+import { type Join, type Joined, type Value, dependencies, foreignCall, foreignCallOf, madeBy } from '../hlo';
 
 /** The value itself: a boundary is only a mark. */
 function real(v: Value): Value {
   while (v.op === 'boundary') v = v.operands[0];
   return v;
 }
+
+const AFFINE = 'channel_affine';
 
 const isZero = (v: Value): boolean => v.op === 'constant' && v.attrs.value === '0.0';
 const isOne = (v: Value): boolean => v.op === 'constant' && v.attrs.value === '1.0';
@@ -38,7 +40,7 @@ const extended = (call: Value, operands: readonly Value[], results: readonly Val
 export const joinCalls: Join = (values, wanted) => {
   const joined: Joined[] = [];
   const sums = values.filter(v => madeBy(v, 'channel_sums'));
-  if (sums.length === 0) return joined;
+  if (!values.some(v => v.op === 'custom_call')) return joined;
   const place = new Map(values.map((v, i) => [v, i]));
   const users = new Map<Value, Value[]>();
   for (const v of values.filter(({ op }) => op !== 'boundary'))
@@ -80,9 +82,36 @@ export const joinCalls: Join = (values, wanted) => {
     return { call: extended(a, a.operands, [a, side]), gives: [a, side] };
   };
 
+  /** A batch norm's result that only `user` takes; what relu's gradient compares may be computed anew. */
+  const isScaled = (v: Value, user: Value): boolean =>
+    madeBy(v, AFFINE) && place.has(v) && !taken.has(v) && onlyIn(v, user);
+  const onlyIn = (v: Value, user: Value): boolean =>
+    !results.has(v) && users.get(v)!.every(u => u === user || u.op === 'compare' || u.op === 'select');
+
+  /** Batch norm, or its gradient, and what is added; [relu of] the sum. */
+  const shortened = (v: Value): Joined | undefined => {
+    const zero = v.op === 'maximum' ? v.operands.findIndex(isZero) : -1;
+    if (v.op !== 'add' && zero < 0) return undefined;
+    const total = zero < 0 ? v : real(v.operands[1 - zero]);
+    if (taken.has(total) || (total !== v && !onlyIn(total, v))) return undefined;
+    const terms = total.op === 'add' ? total.operands.map(real) : [total];
+    const first = terms.findIndex(term => isScaled(term, term === total ? v : total));
+    if (first < 0) return undefined;
+    const [scaled, others] = [terms[first], terms.filter((_, i) => i !== first)];
+    taken.add(total).add(scaled);
+    const how = { target: AFFINE, integers: { relu: [zero < 0 ? 0 : 1] } };
+    return { call: foreignCall(how, [...scaled.operands, ...others], [v]), gives: [v] };
+  };
+
   for (const side of sums) {
     const found = forward(side) ?? backward(side);
     if (found) joined.push(found);
   }
+  // Sums after the relus that take them along.
+  for (const op of ['maximum', 'add'])
+    for (const v of values.filter(value => value.op === op)) {
+      const found = shortened(v);
+      if (found) joined.push(found);
+    }
   return joined;
 };

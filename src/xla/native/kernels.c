@@ -17,6 +17,8 @@
 
 #include "winograd.h"
 
+#include "affine.h"
+
 #include "call.h"
 
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
@@ -232,5 +234,45 @@ Failure channel_sums(Call* call) {
   parallel(call, ROUNDS, sums_round, &work);
   add_lists(work.parts, ROUNDS, size, result->data);
   free(work.parts);
+  return 0;
+}
+
+/*
+ * (x - around) * factor + after, where each channel has its own; with four coefficients + other * other_factor, with
+ * one array more + shortcut; then maybe relu. Arrays are shaped like x, [..., channels], and of its type, coefficients
+ * f32, [3 or 4, channels]: around, factor, after, other_factor.
+ */
+Failure channel_affine(Call* call) {
+  if (is_question(call)) return 0;
+  const int count = call->arguments.size;
+  const AttributeArray* relu = call->attributes.size == 1 ? call->attributes.values[0] : 0;
+  if (count < 2 || call->results.size != 1 || !relu || call->attributes.types[0] != ARRAY_ATTRIBUTE ||
+      relu->type != INT64 || relu->size != 1)
+    return refuse(call, "channel_affine: takes arrays, and an integer");
+  Array* const* arrays = call->arguments.arrays;
+  const Array *x = arrays[0], *given = arrays[1], *y = call->results.arrays[0];
+  const int64_t channels = x->rank < 1 ? 1 : x->dims[x->rank - 1];
+  if (channels % CHANNELS || (x->type != FLOAT32 && x->type != BFLOAT16) || y->type != x->type)
+    return refuse(call, "channel_affine: takes f32 or bf16 arrays of one shape whose channels come in sixteens");
+  for (int i = 2; i < count; i++)
+    if (arrays[i]->type != x->type) return refuse(call, "channel_affine: takes arrays of one type");
+  const int rows = given->rank == 2 && given->type == FLOAT32 && given->dims[1] == channels ? given->dims[0] : 0;
+  if (rows < 3 || rows > 4 || count > rows || count < rows - 1)
+    return refuse(call, "channel_affine: takes f32 coefficients, three or four of each channel");
+  const float* coefficients = given->data;
+  Affine work = {.type = x->type,
+                 .relu = relu->data[0] != 0,
+                 .x = x->data,
+                 .other = rows == 4 ? arrays[2]->data : 0,
+                 .shortcut = count == rows ? arrays[count - 1]->data : 0,
+                 .around = coefficients,
+                 .factor = coefficients + channels,
+                 .after = coefficients + 2 * channels,
+                 .other_factor = coefficients + 3 * channels,
+                 .result = y->data,
+                 .rows = 1,
+                 .channels = channels};
+  for (int i = 0; i < x->rank - 1; i++) work.rows *= x->dims[i];
+  parallel(call, ROUNDS, affine_round, &work);
   return 0;
 }
