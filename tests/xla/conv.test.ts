@@ -113,6 +113,59 @@ describe('in mixed_bfloat16 products of numbers that it keeps are exact, and ima
   });
 });
 
+describe('a bias and an activation are part of the convolution', () => {
+  const SHAPES: Record<string, readonly [number[], number[], number]> = {
+    'stride 2': [[2, 9, 8, 16], [3, 3, 16, 32], 2],
+    'by Winograd': [[8, 16, 16, 32], [3, 3, 32, 32], 1],
+    'by Winograd, all tiles at once': [[2, 8, 8, 160], [3, 3, 160, 176], 1],
+    '10 channels': [[2, 5, 4, 3], [3, 3, 3, 10], 1],
+  };
+  const compute = async (backend: string, name: string): Promise<Float32Array> => {
+    await tf.setBackend(backend);
+    const [x, filter, strides] = SHAPES[name];
+    const random = (shape: number[], seed: number) =>
+      tf.randomUniform(shape, -1, 1, 'float32', seed).mul(64).round().div(64);
+    const y = tf.tidy(() =>
+      tf.fused.conv2d({
+        x: random(x, 1) as tf.Tensor4D,
+        filter: random(filter, 2) as tf.Tensor4D,
+        strides,
+        pad: 'same',
+        bias: random([filter[3]], 3),
+        activation: 'relu',
+      }),
+    );
+    return (await y.data()) as Float32Array;
+  };
+  test.each(Object.keys(SHAPES))('%s', async name => {
+    const expected = await compute('cpu', name);
+    const worst = (actual: Float32Array) =>
+      largest(expected.map((v, i) => v - actual[i])) / largest(expected);
+    for (const native of [true, false]) {
+      await useXla({ native });
+      expect(worst(await compute('xla', name))).toBeLessThan(2e-5);
+      setPrecisionPolicy('mixed_bfloat16');
+      const rounded = await compute('xla', name).finally(() => setPrecisionPolicy('float32'));
+      expect(worst(rounded)).toBeLessThan(2 ** -8);
+    }
+  });
+});
+
+test('in mixed_bfloat16 a convolution with a bias gives bf16', async () => {
+  await tf.setBackend('xla');
+  const [x, filter] = [tf.zeros([2, 8, 8, 16]), tf.zeros([3, 3, 16, 16])] as tf.Tensor4D[];
+  const bias = tf.zeros([16]);
+  const twice = jit((a: tf.Tensor4D) => {
+    const y = tf.fused.conv2d({ x: a, filter, strides: 1, pad: 'same', bias });
+    return tf.fused.conv2d({ x: y, filter, strides: 1, pad: 'same', bias });
+  });
+  setPrecisionPolicy('mixed_bfloat16');
+  const text = twice.stablehlo(x);
+  setPrecisionPolicy('float32');
+  expect(/return %\S+ : tensor<(.*)>/.exec(text)![1]).toBe('2x8x8x16xbf16');
+  tf.dispose([x, filter, bias]);
+});
+
 test.each<[string, Case]>([
   ['3×3', { x: [3, 9, 8, 6], filter: [3, 3, 6, 1], stride: 1, pad: 'same' }],
   ['stride 2', { x: [2, 9, 8, 5], filter: [3, 3, 5, 1], stride: 2, pad: 'same' }],

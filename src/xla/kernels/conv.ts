@@ -3,7 +3,7 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type ActivationAttrs, epilogue } from './activation';
-import { type Context, define } from './define';
+import { type Context, type Inputs, define } from './define';
 import { depthwise, depthwiseFilter, depthwiseInput, filterTapsFit, tapsFit } from './depthwise';
 import { filterProducts, productsFit } from './filterProducts';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
@@ -99,22 +99,25 @@ function filtered(tile: number, x: Value, w: Value, options: WinogradOptions): V
   return hlo.convert(winograd(tile, wideFactor(x), wideFactor(w), options), factor(x).dtype);
 }
 
-/** y = x * w. */
-export function forward(x: Value, w: Value, c: Convolution): Value {
+/** Whether our own kernels compute y, and add a bias to it. */
+const nativeForwardFits = (c: Convolution): boolean =>
+  !c.separate && (c.winograd ? nativeWinograd(c.winograd, c) : c.native?.forward === true);
+
+/**
+ * y = x * w.
+ * @param bias f32 [outputs], to be added, where `nativeForwardFits`
+ */
+export function forward(x: Value, w: Value, c: Convolution, bias: readonly Value[] = []): Value {
   if (c.separate) return byGroup(forward, x, w, c, [channelsOf(c), outputsOf(c), channelsOf(c)]);
-  if (c.native?.forward && !c.winograd)
-    return hlo.convert(
-      nativeForward(nativeFactor(x, c.native), nativeKernel(w, c.native), c.axes),
-      factor(x).dtype,
-    );
+  if (c.native?.forward && !c.winograd) {
+    const y = nativeForward(nativeFactor(x, c.native), nativeKernel(w, c.native), c.axes, bias);
+    return hlo.convert(y, factor(x).dtype);
+  }
   const padding = c.axes.map(forwardPadding);
   if (c.winograd) {
     const low = padding.map(([before]) => before);
-    return filtered(c.winograd, x, w, {
-      low,
-      output: c.axes.map(a => a.output),
-      native: nativeWinograd(c.winograd, c),
-    });
+    const output = c.axes.map(a => a.output);
+    return filtered(c.winograd, x, w, { low, output, native: nativeWinograd(c.winograd, c), bias });
   }
   const ones = c.axes.map(() => 1);
   const image = c.padFirst ? padded(factor(x), padding, ones, c) : factor(x);
@@ -270,11 +273,17 @@ export function convolution2D(
 
 const channelAxis = (attrs: Conv2DAttrs): number => (attrs.dataFormat === 'NCHW' ? 1 : 3);
 
+/** A convolution's result, with the bias and the activation that `inputs` and `attrs` ask for, of its own type. */
+const activated = (y: Value, inputs: Inputs, attrs: Conv2DAttrs): Value =>
+  hlo.convert(epilogue(y, inputs, attrs, channelAxis(attrs)), y.dtype);
+
 for (const name of ['Conv2D', 'GroupedConv2D', 'FusedConv2D']) {
   define<Conv2DAttrs>(name, (inputs, attrs, context) => {
-    const { x, filter } = inputs;
-    const y = forward(x, filter, convolution2D(x.shape, filter.shape, attrs, context));
-    return epilogue(y, inputs, attrs, channelAxis(attrs));
+    const { x, filter, bias, ...others } = inputs;
+    const c = convolution2D(x.shape, filter.shape, attrs, context);
+    if (!bias || bias.dtype !== 'f32' || bias.rank !== 1 || !nativeForwardFits(c))
+      return activated(forward(x, filter, c), inputs, attrs);
+    return activated(forward(x, filter, c, [bias]), others, attrs);
   });
 }
 
@@ -320,7 +329,7 @@ for (const name of ['DepthwiseConv2dNative', 'FusedDepthwiseConv2D']) {
     const { x, filter } = inputs;
     const c = grouped(x.shape, filter.shape, attrs, context);
     const y = byTaps(c, attrs, context) ? depthwise(x, filter, c.axes) : forward(x, flatten(filter), c);
-    return epilogue(y, inputs, attrs, channelAxis(attrs));
+    return activated(y, inputs, attrs);
   });
 }
 define<Conv2DAttrs & { inputShape: number[] }>(

@@ -61,9 +61,19 @@ function convolution(
   return nativeCall(target, operands, shape, { window }, dtype);
 }
 
-/** y [n, rows, columns, co], of x's type, of x [n, h, w, ci] and an f32 kernel [kh, kw, ci, co]. */
-export const nativeForward = (x: Value, w: Value, axes: readonly Axis[]): Value =>
-  convolution('convolution_forward', [x, w], [x.shape[0], ...axes.map(a => a.output), w.shape[3]], axes);
+/** y [n, rows, columns, co], of x's type, of x [n, h, w, ci] and an f32 kernel [kh, kw, ci, co], and maybe a bias [co]. */
+export const nativeForward = (
+  x: Value,
+  w: Value,
+  axes: readonly Axis[],
+  bias: readonly Value[] = [],
+): Value =>
+  convolution(
+    'convolution_forward',
+    [x, w, ...bias],
+    [x.shape[0], ...axes.map(a => a.output), w.shape[3]],
+    axes,
+  );
 
 /** dx [n, h, w, ci] of dy [n, rows, columns, co] and the kernel, the same way. */
 export const nativeInputGradient = (dy: Value, w: Value, axes: readonly Axis[]): Value =>

@@ -227,8 +227,10 @@ export interface WinogradOptions {
   readonly output: readonly number[];
   /** The kernel is reversed and its input and output channels are swapped, as for the input's gradient. */
   readonly reversed?: boolean;
-  /** Computed by our own kernel. */
+  /** Computed by our own kernel, */
   readonly native?: boolean;
+  /** which may add a bias [k]. */
+  readonly bias?: readonly Value[];
 }
 
 /**
@@ -236,12 +238,12 @@ export interface WinogradOptions {
  * @param m the tile's side, see `winogradTile`
  */
 export function winograd(m: number, x: Value, kernel: Value, options: WinogradOptions): Value {
-  const { low, output, reversed, native } = options;
+  const { low, output, reversed, native, bias = [] } = options;
   const [rows, columns] = output.map(size => tilesOf(size, m));
   const [places, batch, k] = [(m + 2) ** 2, x.shape[0], kernel.shape[reversed ? 2 : 3]];
   if (native) {
     const how = [...low, reversed ? 1 : 0];
-    return nativeCall('winograd', [x, kernel], [batch, ...output, k], { how });
+    return nativeCall('winograd', [x, kernel, ...bias], [batch, ...output, k], { how });
   }
   const u = multiplied(kernelMatrix(m, reversed), hlo.reshape(kernel, [9, ...kernel.shape.slice(2)]));
   const parts = partsOf(batch, places * batch * rows * columns * (x.shape[3] + k));

@@ -255,6 +255,8 @@ INLINE void store_places(const LineWork* work, const int vectors, const Phase* a
   const size_t step = (size_t)work->column_step * work->channels;
   /* Variables of their own stay in registers. */
   Vector total0 = totals[0], products0 = totals[1], total1 = totals[2], products1 = totals[3];
+  const float* bias = bias_at(&work->epilogue, channel);
+  const Vector none = {0}, bias0 = bias ? LOAD(bias) : none, bias1 = bias && vectors > 1 ? LOAD(bias + TILE) : none;
   int row = p / pitch, column = p % pitch;
   for (int i = 0; i < 2 * TILE && row < at->rows; i += pitch - column, column = 0, row++) {
     const size_t y = at->row_phase + (size_t)(at->first + row) * work->row_step,
@@ -262,11 +264,11 @@ INLINE void store_places(const LineWork* work, const int vectors, const Phase* a
     size_t place = (((size_t)at->image * work->height + y) * work->width + x) * work->channels + channel;
     const int last = at_most(2 * TILE, i + at->columns - column);
     for (int k = i; k < last; k++, place += step) {
-#define FINISH(v)                                                                                                  \
-  if (v < vectors) {                                                                                               \
-    const Vector sum = finish(&work->epilogue, BFLOAT16, LOAD(sums + (2 * v * TILE + k) * TILE), place + v * TILE, \
-                              &total##v, &products##v);                                                            \
-    store(BFLOAT16, work->result, place + v * TILE, sum);                                                          \
+#define FINISH(v)                                                                                          \
+  if (v < vectors) {                                                                                       \
+    const Vector sum = finish(&work->epilogue, BFLOAT16, bias##v + LOAD(sums + (2 * v * TILE + k) * TILE), \
+                              place + v * TILE, &total##v, &products##v);                                  \
+    store(BFLOAT16, work->result, place + v * TILE, sum);                                                  \
   }
       FINISH(0)
       FINISH(1)
@@ -364,7 +366,7 @@ static Failure by_lines(const Call* call, Convolution c, int backward, const Arr
                    .channels = size[3],
                    .row_step = backward ? c.row_stride : 1,
                    .column_step = backward ? c.column_stride : 1};
-  Failure failure = take_relu(call, &work.epilogue);
+  Failure failure = take_epilogue(call, &work.epilogue);
   if (failure) return failure;
   divide_lines(&work);
   const int groups = up(c.images * work.lines.bands, work.group);

@@ -83,11 +83,17 @@ static Failure run(const Call* call, int rounds, Round* round, const void* work,
   return 0;
 }
 
-/* The third argument and the following, if there are any: `relu`, `x` and maybe `other`. */
-static Failure take_relu(const Call* call, Epilogue* epilogue) {
+/* The third argument and the following, if there are any: `bias`; or `relu`, `x` and maybe `other`. */
+static Failure take_epilogue(const Call* call, Epilogue* epilogue) {
   Array* const* arrays = call->arguments.arrays;
   const int count = call->arguments.size;
   if (count == 2) return 0;
+  if (count == 3) {
+    if (arrays[2]->type != FLOAT32 || arrays[2]->rank != 1 || arrays[2]->dims[0] != call->results.arrays[0]->dims[3])
+      return refuse(call, "convolution: takes an f32 bias, a number of each channel");
+    epilogue->bias = arrays[2]->data;
+    return 0;
+  }
   for (int i = 2; i < count; i++)
     for (int axis = 0; axis < 4; axis++)
       if (arrays[i]->type != call->results.arrays[0]->type || arrays[i]->rank != 4 ||

@@ -56,16 +56,17 @@ static const float* framed(const float* image, int height, int width, int channe
  * where it must.
  */
 static void output_row(int places, int vectors, const Tap* taps, int tap_count, int channels, const float* x,
-                       ptrdiff_t x_step, const float* w, ptrdiff_t w_step, float* y, ptrdiff_t y_step) {
+                       ptrdiff_t x_step, const float* w, ptrdiff_t w_step, const float* bias, float* y,
+                       ptrdiff_t y_step) {
   int width = OUTPUT_SUMS / vectors;
   while (width > places) width /= 2;
   for (int done = 0; done < places; done += width) {
     int first = at_most(done, places - width);
     const float* from = x + first * x_step;
     float* to = y + first * y_step;
-#define TILE(pixels, vectors)                                                                     \
-  case (pixels) * 2 + (vectors):                                                                  \
-    output_tile(pixels, vectors, taps, tap_count, channels, from, x_step, w, w_step, to, y_step); \
+#define TILE(pixels, vectors)                                                                           \
+  case (pixels) * 2 + (vectors):                                                                        \
+    output_tile(pixels, vectors, taps, tap_count, channels, from, x_step, w, w_step, bias, to, y_step); \
     break;
     switch (width * 2 + vectors) {
 #ifdef __AVX512F__
@@ -115,7 +116,8 @@ static void forward_round(const void* data, int index) {
     for (int r = 0; r < last - first; r++) {
       const size_t row = ((size_t)image * c.rows + first + r) * c.columns * c.outputs + q;
       output_row(c.columns, vectors, taps, count, c.inputs, x + (size_t)r * c.row_stride * width * c.inputs,
-                 (ptrdiff_t)c.column_stride * c.inputs, work->b + q, c.outputs, work->result + row, c.outputs);
+                 (ptrdiff_t)c.column_stride * c.inputs, work->b + q, c.outputs, bias_at(&work->epilogue, q),
+                 work->result + row, c.outputs);
       for (int v = 0; sums && v < vectors * LANES; v += LANES)
         finish_row(&work->epilogue, work->result, row + v, c.columns, c.outputs, sums + q + v,
                    sums + c.outputs + q + v);
@@ -158,7 +160,8 @@ static void input_round(const void* data, int index) {
             taps[count++] = (Tap){place * c.outputs, (ptrdiff_t)(i * c.kernel_columns + j) * c.outputs * c.inputs};
           }
         output_row(up(c.width - phase, c.column_stride), vectors, taps, count, c.outputs, dy, c.outputs, work->b + q,
-                   c.inputs, dx + ((size_t)r * c.width + phase) * c.inputs + q, (ptrdiff_t)c.column_stride * c.inputs);
+                   c.inputs, 0, dx + ((size_t)r * c.width + phase) * c.inputs + q,
+                   (ptrdiff_t)c.column_stride * c.inputs);
       }
       if (!sums) continue;
       const size_t row = place + (size_t)r * c.width * c.inputs + q;

@@ -9,7 +9,12 @@ typedef struct {
    * and of its type.
    */
   const void *relu, *x, *other;
+  /* What is added to the result before, a number of each channel, or null. */
+  const float* bias;
 } Epilogue;
+
+/* Where the bias of channels from `channel` on is; null: there is none. */
+static const float* bias_at(const Epilogue* e, int channel) { return e->bias ? e->bias + channel : 0; }
 
 typedef int Mask __attribute__((vector_size(LANES * 4)));
 

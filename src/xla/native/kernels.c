@@ -40,8 +40,9 @@ int computes_bfloat16(void) { return 0; }
 #endif
 
 /*
- * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs];
- * where two results are asked for, also channel_sums of y and y. Images may be bf16; then weights are rounded to it.
+ * y [n, rows, columns, outputs] of x [n, height, width, inputs] and w [kernel rows, kernel columns, inputs, outputs],
+ * + bias [outputs] if there is one more array; where two results are asked for, also channel_sums of y and y. Images
+ * may be bf16; then weights are rounded to it.
  */
 Failure convolution_forward(Call* call) {
   if (is_question(call)) return 0;
@@ -53,6 +54,7 @@ Failure convolution_forward(Call* call) {
   Work work = {.c = convolution(call, x, w, y), .a = x->data, .b = w->data, .result = y->data};
   const Convolution* c = &work.c;
   work.parts = row_parts(c->images, c->rows, (size_t)c->width * c->inputs * c->row_stride);
+  if ((failure = take_epilogue(call, &work.epilogue))) return failure;
   return run(call, c->images * work.parts, forward_round, &work, &work.epilogue, c->outputs);
 }
 
@@ -71,7 +73,7 @@ Failure convolution_input_gradient(Call* call) {
   Work work = {.c = convolution(call, dx, w, dy), .a = dy->data, .b = w->data, .result = dx->data};
   const Convolution* c = &work.c;
   work.parts = row_parts(c->images, c->height, (size_t)c->columns * c->outputs);
-  if ((failure = take_relu(call, &work.epilogue))) return failure;
+  if ((failure = take_epilogue(call, &work.epilogue))) return failure;
   return run(call, c->images * work.parts, input_round, &work, &work.epilogue, c->inputs);
 }
 
@@ -150,7 +152,7 @@ static Failure by_outputs(const Call* call, Winograd* work, int all) {
 
 /*
  * y [n, rows, columns, outputs] of x [n, height, width, inputs] and a kernel [3, 3, inputs, outputs]. The further
- * arguments of convolution_input_gradient, and its second result, or that of convolution_forward, may follow.
+ * arguments of convolution_forward or convolution_input_gradient, and their second result, may follow.
  */
 Failure winograd(Call* call) {
   if (is_question(call)) return 0;
@@ -160,7 +162,7 @@ Failure winograd(Call* call) {
     return refuse(call, "winograd: takes an f32 kernel of 3 x 3");
   Winograd work = {.x = x->data, .kernel = kernel->data, .y = y->data};
   Failure failure = image_of(call, x, y, &work.c, &work.reversed);
-  if (failure || (failure = take_relu(call, &work.epilogue))) return failure;
+  if (failure || (failure = take_epilogue(call, &work.epilogue))) return failure;
   const Image* c = &work.c;
   const int all = c->images * tiles_of(c->rows) * tiles_of(c->columns);
   work.block = winograd_block(c, all);

@@ -19,12 +19,15 @@ typedef struct {
 
 /*
  * y[p, q] = sum over taps and channels of x[p, tap, channel] * w[tap, channel, q], for `pixels` places p and `vectors`
- * (1 or 2) vectors of channels q. x_step and y_step: from one place to the next; w_step: from one channel to the next.
+ * (1 or 2) vectors of channels q, + bias[q] if there is one. x_step and y_step: from one place to the next; w_step:
+ * from one channel to the next.
  */
 INLINE void output_tile(const int pixels, const int vectors, const Tap* taps, int tap_count, int channels,
-                        const float* x, ptrdiff_t x_step, const float* w, ptrdiff_t w_step, float* y,
+                        const float* x, ptrdiff_t x_step, const float* w, ptrdiff_t w_step, const float* bias, float* y,
                         ptrdiff_t y_step) {
-#define F(i) Vector sum##i = {0};
+#define F(i)           \
+  Vector sum##i = {0}; \
+  if (i < pixels * vectors && bias) sum##i = LOAD(bias + i % vectors * LANES);
   EACH(F)
 #undef F
   for (int t = 0; t < tap_count; t++) {

@@ -203,7 +203,7 @@ static void image_places(const Winograd* work, int first, int count, float* v, s
 static void multiply_place(const Winograd* work, int vectors, int count, const float* v, const float* u, int u_step,
                            float* m) {
   const Tap here = {0, 0};
-  output_row(count, vectors, &here, 1, work->c.inputs, v, work->c.inputs, u, u_step, m, work->c.outputs);
+  output_row(count, vectors, &here, 1, work->c.inputs, v, work->c.inputs, u, u_step, 0, m, work->c.outputs);
 }
 
 /* The outputs of some tiles, and their sums if those are wanted. */
@@ -214,6 +214,7 @@ static void outputs(const Winograd* work, int first, int count, const float* m, 
     const Tile at = tile_at(c, first + t);
     const int rows = at_most(SIDE, c->rows - at.row), columns = at_most(SIDE, c->columns - at.column);
     for (int q = 0; q < c->outputs; q += LANES) {
+      const float* bias = bias_at(&work->epilogue, q);
       Vector half[SIDE][WINDOW], sum = {0}, products = {0};
       for (int j = 0; j < WINDOW; j++) {
         Vector a[WINDOW], b[SIDE];
@@ -226,6 +227,7 @@ static void outputs(const Winograd* work, int first, int count, const float* m, 
         of_products(half[i], y);
         const size_t place = (((size_t)at.image * c->rows + at.row + i) * c->columns + at.column) * c->outputs + q;
         for (int j = 0; j < columns; j++) {
+          if (bias) y[j] += LOAD(bias);
           if (sums) y[j] = finish(&work->epilogue, FLOAT32, y[j], place + (size_t)j * c->outputs, &sum, &products);
           STORE(work->y + place + (size_t)j * c->outputs) = y[j];
         }
