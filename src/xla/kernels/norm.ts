@@ -13,14 +13,24 @@ const rowCount = (x: Value): number => x.size / x.shape[x.rank - 1];
 const rsqrtOf = (variance: Value, epsilon: number): Value =>
   hlo.rsqrt(hlo.add(variance, like(variance, epsilon)));
 
+/** Whether our kernel computes what batch norm does with each element. XLA's loops are as fast for f32, and vectorize bf16 badly. */
+const affineFits = (x: Value, { native }: Context): boolean =>
+  x.dtype === 'bf16' && native.includes('bf16') && sumsFit(x);
+
+/** Numbers of each channel, [channels] or with axes of one before; none where it is shaped otherwise. */
+const byChannel = (v: Value, x: Value): Value[] =>
+  v.size === x.shape[x.rank - 1] && v.shape[v.rank - 1] === v.size ? [hlo.reshape(f32(v), [v.size])] : [];
+
 /**
  * `scale · (x − mean) / √(variance + ε) + offset` (Ioffe & Szegedy 2015, algorithm 1), statistics given.
  */
-define<{ varianceEpsilon: number }>('FusedBatchNorm', (inputs, { varianceEpsilon }) => {
+define<{ varianceEpsilon: number }>('FusedBatchNorm', (inputs, { varianceEpsilon }, context) => {
   const { x, mean, variance, offset, scale } = inputs;
   const inverse = rsqrtOf(variance, varianceEpsilon);
   const a = scale ? hlo.mul(inverse, hlo.broadcastTo(scale, inverse.shape)) : inverse;
-  const centred = hlo.sub(hlo.convert(x, 'f32'), hlo.broadcastTo(mean, x.shape));
+  const [around, factor, after] = [mean, a, offset ?? like(mean, 0)].flatMap(v => byChannel(v, x));
+  if (after && affineFits(x, context)) return nativeAffine(x, [around, factor, after]);
+  const centred = hlo.sub(f32(x), hlo.broadcastTo(mean, x.shape));
   const y = hlo.mul(centred, hlo.broadcastTo(a, x.shape));
   const z: Value = offset ? hlo.add(y, hlo.broadcastTo(offset, x.shape)) : y;
   return hlo.convert(z, x.dtype);
@@ -35,10 +45,6 @@ function channelSums(a: Value, b: Value, { native }: Context): [Value, Value] {
     ? nativeChannelSums(a, b)
     : nativeChannelSums(wideA, wideB);
 }
-
-/** Whether our kernel computes what batch norm does with each element. XLA's loops are as fast for f32, and vectorize bf16 badly. */
-const affineFits = (x: Value, { native }: Context): boolean =>
-  x.dtype === 'bf16' && native.includes('bf16') && sumsFit(x);
 
 /**
  * Batch norm by the batch's own statistics: y, mean, biased variance. The variance is E[x²] − E[x]², as in flax: both sums in one
