@@ -114,15 +114,17 @@ describe('in mixed_bfloat16 products of numbers that it keeps are exact, and ima
 });
 
 describe('a bias and an activation are part of the convolution', () => {
-  const SHAPES: Record<string, readonly [number[], number[], number]> = {
+  /** Image, filter, stride, and channels of the bias. */
+  const SHAPES: Record<string, readonly [number[], number[], number, number?]> = {
     'stride 2': [[2, 9, 8, 16], [3, 3, 16, 32], 2],
     'by Winograd': [[8, 16, 16, 32], [3, 3, 32, 32], 1],
     'by Winograd, all tiles at once': [[2, 8, 8, 160], [3, 3, 160, 176], 1],
     '10 channels': [[2, 5, 4, 3], [3, 3, 3, 10], 1],
+    'one number for all channels': [[2, 5, 4, 3], [3, 3, 3, 16], 1, 1],
   };
   const compute = async (backend: string, name: string): Promise<Float32Array> => {
     await tf.setBackend(backend);
-    const [x, filter, strides] = SHAPES[name];
+    const [x, filter, strides, channels = filter[3]] = SHAPES[name];
     const random = (shape: number[], seed: number) =>
       tf.randomUniform(shape, -1, 1, 'float32', seed).mul(64).round().div(64);
     const y = tf.tidy(() =>
@@ -131,7 +133,7 @@ describe('a bias and an activation are part of the convolution', () => {
         filter: random(filter, 2) as tf.Tensor4D,
         strides,
         pad: 'same',
-        bias: random([filter[3]], 3),
+        bias: random([channels], 3),
         activation: 'relu',
       }),
     );

@@ -281,9 +281,11 @@ for (const name of ['Conv2D', 'GroupedConv2D', 'FusedConv2D']) {
   define<Conv2DAttrs>(name, (inputs, attrs, context) => {
     const { x, filter, bias, ...others } = inputs;
     const c = convolution2D(x.shape, filter.shape, attrs, context);
-    if (!bias || bias.dtype !== 'f32' || bias.rank !== 1 || !nativeForwardFits(c))
-      return activated(forward(x, filter, c), inputs, attrs);
-    return activated(forward(x, filter, c, [bias]), others, attrs);
+    const own =
+      bias?.dtype === 'f32' && String(bias.shape) === String(filter.shape[3]) && nativeForwardFits(c);
+    return own
+      ? activated(forward(x, filter, c, [bias]), others, attrs)
+      : activated(forward(x, filter, c), inputs, attrs);
   });
 }
 

@@ -39,7 +39,6 @@ const extended = (call: Value, operands: readonly Value[], results: readonly Val
 
 export const joinCalls: Join = (values, wanted) => {
   const joined: Joined[] = [];
-  const sums = values.filter(v => madeBy(v, 'channel_sums'));
   if (!values.some(v => v.op === 'custom_call')) return joined;
   const place = new Map(values.map((v, i) => [v, i]));
   const users = new Map<Value, Value[]>();
@@ -59,7 +58,10 @@ export const joinCalls: Join = (values, wanted) => {
     const y = real(stepOf(gradient.operands[stepped])!);
     const total = real(gradient.operands[1 - stepped]);
     const isGradient = (v: Value) =>
-      (madeBy(v, 'convolution_input_gradient') || madeBy(v, 'winograd')) && place.has(v) && !taken.has(v);
+      (madeBy(v, 'convolution_input_gradient') || madeBy(v, 'winograd')) &&
+      v.operands.length === 2 &&
+      place.has(v) &&
+      !taken.has(v);
     const terms = total.op === 'add' ? total.operands.map(real) : [total];
     const dx = terms.find(term => isGradient(term) && onlyFor(term, total === term ? gradient : total));
     if (!dx || (total !== dx && !onlyFor(total, gradient))) return undefined;
@@ -103,7 +105,7 @@ export const joinCalls: Join = (values, wanted) => {
     return { call: foreignCall(how, [...scaled.operands, ...others], [v]), gives: [v] };
   };
 
-  for (const side of sums) {
+  for (const side of values.filter(v => madeBy(v, 'channel_sums'))) {
     const found = forward(side) ?? backward(side);
     if (found) joined.push(found);
   }
