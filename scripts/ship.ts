@@ -15,7 +15,7 @@ async function main(runs: readonly string[]): Promise<void> {
       run,
       test,
     );
-    console.log(`${path.relative('', file)}: ${dtype}, ${(bytes / 1e6).toFixed(2)} MB; test error ${shipped} % (record ${recorded} %, full precision here ${computed} %)`); // prettier-ignore
+    console.log(`${path.relative('', file)}: ${dtype}, ${(bytes / 1e6).toFixed(2)} MB; test error ${shipped} % (record ${recorded} %, the run's weights here ${computed} %)`); // prettier-ignore
   }
   console.log('Now: npm run report');
 }
