@@ -28,7 +28,8 @@ function papersError({ paperErrorBest: best, paperErrorMean: mean }: ModelEntry)
 }
 
 function runText({ name, recipe, epochs, backend, device, commit }: RunRecord): string {
-  const how = [recipe && `recipe "${recipe}"`, `${Math.round(epochs)} epochs`, `${backend} on ${device}`];
+  const where = device.toLowerCase().startsWith(backend) ? device : `${backend} on ${device}`;
+  const how = [recipe && `recipe "${recipe}"`, `${Math.round(epochs)} epochs`, where];
   return `${name}: ${how.filter(Boolean).join(', ')}, commit ${commit.slice(0, 8)}`;
 }
 
