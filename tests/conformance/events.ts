@@ -26,6 +26,8 @@ export interface SuiteOptions {
   done: string[];
   /** The file that it appends events to. */
   events: string;
-  /** Modules with specs; default: TensorFlow.js's own suite. */
+  /** A checkout of TensorFlow.js, for the specs of its tfjs-layers; default: the suite that tfjs-core publishes. */
+  layers?: string;
+  /** Modules with specs, in place of either. */
   specs?: string[];
 }

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
-import Module from 'node:module';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
 
 /** The part of jasmine-core's interface that the harness uses. */
 export interface SpecResult {
@@ -41,24 +41,52 @@ interface Resolver {
 }
 
 /**
- * tfjs-core's suite reaches into jasmine-core for a file that newer versions keep to themselves, only to set a time-out on it.
- * That request is answered with a stand-in.
+ * Answers two kinds of requests for a module. The suites reach into jasmine-core for a file that newer versions keep to themselves, only
+ * to set a time-out on it; that is a stand-in's. And a checkout of TensorFlow.js has no packages of its own; it gets this project's.
  */
-function answerDeepImport(): void {
+function answerRequests(): void {
   const resolver = Module as unknown as Resolver;
-  const resolve = resolver._resolveFilename;
+  const asBefore = resolver._resolveFilename;
   resolver._resolveFilename = function (request, ...rest) {
     if (request === 'jasmine-core/lib/jasmine-core/jasmine.js') return join(__dirname, 'jasmineStandIn.ts');
-    return resolve.call(this, request, ...rest);
+    try {
+      return asBefore.call(this, request, ...rest);
+    } catch (error) {
+      if (request.startsWith('.')) throw error;
+      return load.resolve(request);
+    }
   };
+}
+
+/** Where TensorFlow.js's `describeWithFlags` declares specs. @returns it, for `backendName` may be set until the suite starts */
+function declareFor(name: string, backendName: string): { backendName: string } {
+  answerRequests();
+  const util = load('@tensorflow/tfjs-core/dist/jasmine_util') as { setTestEnvs(envs: object[]): void };
+  const environment = { name, backendName, flags: {}, isDataSync: true };
+  util.setTestEnvs([environment]);
+  return environment;
 }
 
 /** Declares the specs of TensorFlow.js's published suite for a back end that is registered already. */
 export function loadTfjsSuite(backend: string): void {
-  answerDeepImport();
-  const util = load('@tensorflow/tfjs-core/dist/jasmine_util') as { setTestEnvs(envs: object[]): void };
-  util.setTestEnvs([{ name: backend, backendName: backend, flags: {}, isDataSync: true }]);
+  declareFor(backend, backend);
   load('@tensorflow/tfjs-core/dist/tests');
+}
+
+/** Where the specs of tfjs-layers are in a checkout of TensorFlow.js. */
+export const layersFolder = (checkout: string) => resolve(checkout, 'tfjs-layers', 'src');
+
+/**
+ * Declares the specs of tfjs-layers, which its npm package leaves out, for a back end that is registered already: those for all back
+ * ends and those for `cpu` alone.
+ * @param checkout folder of TensorFlow.js's repository
+ */
+export function loadLayersSuite(backend: string, checkout: string): void {
+  const environment = declareFor(backend, 'cpu');
+  const folder = layersFolder(checkout);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  for (const file of files.filter(name => name.endsWith('_test.ts')).sort()) load(join(folder, file));
+  environment.backendName = backend;
 }
 
 /** Declares the specs of a module. */

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type BackendName, selectBackend } from '../../src/backends';
 import { exclusionReason, plainName } from './exclusions';
 import { type SuiteEvent, type SuiteOptions } from './events';
-import { type SpecResult, loadSpecs, loadTfjsSuite, startJasmine } from './jasmine';
+import { type SpecResult, loadLayersSuite, loadSpecs, loadTfjsSuite, startJasmine } from './jasmine';
 
 interface Spec {
   id: string;
@@ -31,6 +31,7 @@ async function main(options: SuiteOptions): Promise<void> {
   await selectBackend({ prefer: backend as BackendName });
   const env = startJasmine(options.timeout);
   if (options.specs) options.specs.forEach(loadSpecs);
+  else if (options.layers) loadLayersSuite(backend, options.layers);
   else loadTfjsSuite(backend);
 
   let kernels = new Set<string>();
