@@ -24,6 +24,7 @@ interface QueueOptions {
   out?: string;
   only?: string[];
   precision?: TrainOptions['precision'];
+  cpu?: boolean;
   parts?: [number, number];
   all?: boolean;
 }
@@ -114,9 +115,12 @@ async function main(options: QueueOptions): Promise<void> {
       : 0;
   const experiments = queued(options.only);
   if (options.minutes > 0) {
-    const backend = await selectBackend();
+    const backend = await selectBackend({ prefer: 'xla' });
     say(backend.why);
-    for (const { name, reason } of backend.passedOver) say(`not ${name}: ${reason}`);
+    const reasons = backend.passedOver.map(({ reason }) => `not ${reason}`);
+    reasons.forEach(say);
+    if (backend.kind === 'cpu' && !options.cpu)
+      throw new UserError(`There is only a CPU here (${reasons.join('; ') || 'no plugin for a GPU was found: PJRT_PLUGIN names one'}). --cpu trains on it.`); // prettier-ignore
     const stop = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
     const timer = setInterval(pack, PACK_SECONDS * 1000);
@@ -148,6 +152,7 @@ const program = new Command('run-queue')
   .addOption(
     new Option('--precision <name>', "in place of the experiments' own (float32)").choices([...PRECISIONS]),
   )
+  .option('--cpu', 'trains even where there is only a CPU')
   .option('--parts <from-to>', 'leaves only these parts of the results in the folder', range)
   .option('--all', 'results of earlier calls too, not only what this one changed')
   .action(main);

@@ -12,6 +12,8 @@ export interface Started {
   kind: 'cpu' | 'gpu' | 'tpu' | 'other';
   /** One phrase for people, e.g. "XLA CPU plugin fastatomstruct-xla-cpu". */
   device: string;
+  /** What it might have run on, and why it does not: plugins that don't work here. One line each. */
+  passedOver?: readonly string[];
 }
 
 /** One back end: how it is recognized and started. One file each, beside this one. */

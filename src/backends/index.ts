@@ -21,7 +21,7 @@ export { BACKEND_NAMES, type BackendName } from './backend';
 /** Best first. */
 const backends: readonly Backend[] = [xlaBackend, tensorflowBackend, wasmBackend, cpuBackend];
 
-/** A back end that was not taken, and why. */
+/** A back end that was not taken, or a plugin of the one that was, and why. */
 export interface PassedOver {
   name: BackendName;
   /** One line; names the mend where there is one. */
@@ -49,6 +49,10 @@ function byName(name: string, from: string): Backend {
   return backend;
 }
 
+/** What a back end that was taken does not run on, and why. */
+const withinBackend = ({ name }: Backend, { passedOver = [] }: Started): PassedOver[] =>
+  passedOver.map(reason => ({ name, reason }));
+
 /** Starts the one back end that was asked for. */
 async function startAsked(backend: Backend, from: string): Promise<SelectedBackend> {
   const available = await backend.check();
@@ -60,7 +64,8 @@ async function startAsked(backend: Backend, from: string): Promise<SelectedBacke
   } catch (error) {
     throw new UserError(`Back end ${backend.name} (${from}) doesn't start: ${firstLine(error)}`);
   }
-  return { name: backend.name, ...started, why: `${started.device}: asked for (${from})`, passedOver: [] };
+  const why = `${started.device}: asked for (${from})`;
+  return { name: backend.name, ...started, why, passedOver: withinBackend(backend, started) };
 }
 
 /**

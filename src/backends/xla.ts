@@ -24,9 +24,13 @@ export const xlaBackend: Backend = {
   },
   async start() {
     const { useXla } = await import('../xla');
-    const { plugin, devices } = await useXla();
+    const { plugin, devices, passedOver } = await useXla();
     await setAndVerify('xla');
     const device = devices[0]?.kind ?? plugin.kind;
-    return { kind: KINDS[plugin.kind] ?? 'other', device: `XLA on ${device} (plugin ${plugin.name})` };
+    return {
+      kind: KINDS[plugin.kind] ?? 'other',
+      device: `XLA on ${device} (plugin ${plugin.name})`,
+      passedOver: passedOver.map(({ path, reason }) => `the plugin ${path}: ${reason}`),
+    };
   },
 };

@@ -110,6 +110,7 @@ export class Run {
       if (this.saveIsDue()) await this.save();
       await breathe();
     }
+    await this.meter.ready();
     const trainingSeconds = secondsSince(this.steady) - this.idle;
     const images = this.options.batchSize * Math.max(0, this.done - this.before.steps - this.firstCall);
     const interrupted = this.done < steps;
@@ -148,6 +149,7 @@ export class Run {
     if (this.steps && pause >= stepsPerCall) await this.takeMany(this.steps, stepsPerCall);
     else await this.takeOne();
     if (!first) return;
+    await this.meter.ready();
     this.startSeconds = secondsSince(this.begin);
     this.steady = performance.now();
     this.firstCall = this.done - this.before.steps;
@@ -160,7 +162,7 @@ export class Run {
     const labels = tf.tensor1d(this.labels(indices), 'int32');
     const draw = tf.tensor1d(stepSeed(seed, this.done), 'int32');
     const rate = tf.scalar(learningRateAt(schedule, this.done));
-    this.meter.add(await this.step.async(taken.images, taken.rows, labels, draw, rate));
+    await this.meter.add(await this.step.launch(taken.images, taken.rows, labels, draw, rate));
     this.feed.release(taken);
     tf.dispose([labels, draw, rate]);
     this.done++;
@@ -181,7 +183,7 @@ export class Run {
       ),
       tf.tensor1d(which.map(step => learningRateAt(schedule, step))),
     ];
-    this.meter.add(await steps.async(...(inputs as unknown as StepInputs)));
+    await this.meter.add(await steps.launch(...(inputs as unknown as StepInputs)));
     tf.dispose(inputs);
     this.done += count;
   }

@@ -4,6 +4,7 @@ import { augmentBatch, imageBytes, IMAGE_BYTES, normalize, type Split } from '..
 import { UserError } from '../errors';
 import { withDropoutSeed } from '../models';
 import { type ModelWeight } from '../weights';
+import { jit, ready } from '../xla/jit';
 import { type Sharding } from '../xla/sharding';
 import { uint8Tensor } from '../xla/uint8Tensor';
 import { type Ema } from './average';
@@ -116,18 +117,29 @@ export interface MeterState {
 export class Meter {
   private sum: tf.Tensor1D | undefined;
   private count = 0;
+  /** One program for all steps: recorded kernel by kernel the sum would become a new, longer one now and then. */
+  private readonly plus = jit(
+    (sum: tf.Tensor1D, report: tf.Tensor1D | tf.Tensor2D) =>
+      sum.add(report.rank === 1 ? report : report.sum(0)) as tf.Tensor1D,
+    { name: 'add up reports', onTrace: () => undefined },
+  );
 
-  /** Takes over the report of a step, `[3]`, or of several, `[steps, 3]`. */
-  add(report: tf.Tensor1D | tf.Tensor2D): void {
-    const before = this.sum;
-    const steps = report.rank === 1 ? 1 : report.shape[0];
-    this.sum = tf.tidy(() => {
-      const sum = (report.rank === 1 ? report : report.sum(0)) as tf.Tensor1D;
-      return before ? (before.add(sum) as tf.Tensor1D) : tf.keep(sum);
-    });
-    if (before) before.dispose();
-    if (this.sum !== report) report.dispose();
-    this.count += steps;
+  /**
+   * Takes over the report of a step, `[3]`, or of several, `[steps, 3]`. Resolves when the steps before are computed: so the device has this one to
+   * compute while the host prepares the next.
+   */
+  async add(report: tf.Tensor1D | tf.Tensor2D): Promise<void> {
+    const before: tf.Tensor1D = this.sum ?? tf.zeros([3]);
+    this.sum = this.plus(before, report);
+    this.count += report.rank === 1 ? 1 : report.shape[0];
+    report.dispose();
+    await ready(before);
+    before.dispose();
+  }
+
+  /** Resolves when all steps are computed. */
+  async ready(): Promise<void> {
+    await ready(this.sum);
   }
 
   /** Means since the last call. */

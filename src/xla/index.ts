@@ -24,7 +24,7 @@ export { boundary } from './boundary';
 export { debugNaNs } from './debug';
 export { type CutOptions } from './hlo';
 export { XlaError } from './errors';
-export { type Jit, type JitOptions, jit } from './jit';
+export { type Jit, type JitOptions, jit, ready } from './jit';
 export { type PrecisionPolicy, precisionPolicy, setPrecisionPolicy } from './kernels/precision';
 export { scan } from './scan';
 export { type Sharding } from './sharding';

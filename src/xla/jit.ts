@@ -41,6 +41,8 @@ export interface Jit<A extends unknown[], R> {
   (...args: A): R;
   /** As the call, but compiles off the event loop and resolves when the results are computed. */
   async(...args: A): Promise<R>;
+  /** As `async`, but resolves when the computation has started, so that the next call can be prepared meanwhile; see `ready`. */
+  launch(...args: A): Promise<R>;
   /**
    * StableHLO text of the program for these arguments; of the distinct ones, where it was cut into several.
    * @throws XlaError on another back end
@@ -107,18 +109,19 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return run(backend, trace, tensors) as R;
   };
 
-  const asynchronous = async (...args: A): Promise<R> => {
-    if (!onXla()) {
-      const result = plain(fn, args);
-      await Promise.all(flatten([result]).tensors.map(t => t.data()));
-      return result;
-    }
+  const start = async (args: A): Promise<{ result: R; assigned: readonly Tensor[] }> => {
+    if (!onXla()) return { result: plain(fn, args), assigned: [] };
     const { trace, backend, tensors } = prepare(args);
     refuseForeign(backend);
     await compilePartsAsync(backend.runtime, trace.parts);
-    const result = run(backend, trace, tensors) as R;
-    const first = [...flatten([result]).tensors, ...trace.assigned][0];
-    if (first) await backend.ready(first.dataId);
+    return { result: run(backend, trace, tensors) as R, assigned: trace.assigned };
+  };
+
+  const launch = async (...args: A): Promise<R> => (await start(args)).result;
+
+  const asynchronous = async (...args: A): Promise<R> => {
+    const { result, assigned } = await start(args);
+    await ready([result, assigned.slice(0, 1)]); // a program's outputs are there all at once
     return result;
   };
 
@@ -135,6 +138,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
   return Object.defineProperties(call, {
     async: { value: asynchronous },
+    launch: { value: launch },
     stablehlo: { value: (...args: A) => stablehlo(args) },
     optimized: { value: (...args: A) => optimized(args) },
     traces: { get: () => count },
@@ -143,4 +147,15 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
 function plain<A extends unknown[], R>(fn: (...args: A) => R, args: A): R {
   return tidy(() => fn(...args) as never) as R;
+}
+
+/**
+ * Resolves when the tensors in `result` (a tensor, or an array or object with tensors in it) are computed, without reading them; JAX's `block_until_ready`.
+ * Errors of the device come here at the latest.
+ */
+export async function ready(result: unknown): Promise<void> {
+  const { backend } = engine();
+  const wait = (t: Tensor): Promise<unknown> =>
+    backend instanceof XlaBackend ? backend.ready(t.dataId) : t.data();
+  await Promise.all(flatten([result]).tensors.map(wait));
 }

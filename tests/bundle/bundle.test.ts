@@ -71,7 +71,11 @@ onLinux(
       status: 1,
       output: "The queue has no run 'big': it has tiny.\n",
     });
-    expect(inBox('up/run-queue --minutes 9 --out out')).toMatchObject({
+    expect(inBox('up/run-queue --minutes 9')).toMatchObject({
+      status: 1,
+      output: expect.stringMatching(/There is only a CPU here \(.*PJRT_PLUGIN.*\)\. --cpu trains on it/),
+    });
+    expect(inBox('up/run-queue --minutes 9 --cpu --out out')).toMatchObject({
       status: 0,
       output: expect.stringMatching(/tiny: finished, test error/),
     });
@@ -84,7 +88,7 @@ onLinux(
       steps: 3,
       commit: expect.stringMatching(/^[0-9a-f]{40}\+?$/),
     });
-    expect(inBox('up/run-queue --minutes 9').output).toMatch(/tiny: skipped, test error/);
+    expect(inBox('up/run-queue --minutes 9 --cpu').output).toMatch(/tiny: skipped, test error/);
   },
   400_000,
 );

@@ -70,6 +70,7 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
   const feed = new BatchFeed(data, recipe, steps, seed);
   const takeStep = jit((batch: Batch) => network.step(padded, batch), { name: 'speedrun' });
   const lookAhead = jit((decay: tf.Scalar) => network.lookAhead(decay), { name: 'lookahead' });
+  const mean = jit((reports: tf.Tensor1D[]) => tf.stack(reports).mean(0) as tf.Tensor1D, { name: 'mean' });
   const covariance = jit((images: tf.Tensor4D) => {
     const { translate } = recipe;
     return patchCovariance(normalizeBytes(images.slice([0, translate, translate, 0], [-1, 32, 32, 3])));
@@ -91,9 +92,9 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
     }
     const decay = tf.scalar(lookaheadDecay(from + recipe.lookaheadSteps, steps));
     lookAhead(decay);
-    const mean = tf.tidy(() => tf.stack(reports).mean(0) as tf.Tensor1D);
+    const result = mean(reports);
     tf.dispose([decay, ...reports]);
-    return mean;
+    return result;
   };
 
   try {

@@ -50,7 +50,7 @@ export type FunctionName = keyof typeof SLOTS;
  * koffi calls on stacks of its own, by default of 128 KiB beside the event loop. XLA's compilers for GPUs run LLVM on the
  * calling thread, which needs what a thread commonly has. 16 MiB is koffi's limit.
  */
-const STACK = 16 * 2 ** 20;
+export const STACK = 16 * 2 ** 20;
 
 /** @throws XlaError when somebody else has loaded a library through koffi before, with smaller stacks */
 function enlargeStacks(): void {

@@ -1,5 +1,4 @@
 /** A plugin's client: devices, uploads, compilation. */
-import { keepFreedMemory } from './hostMemory';
 import { XlaError } from '../errors';
 import { PjrtApi } from './api';
 import { awaitEventSync, PjrtBuffer } from './buffer';
@@ -8,16 +7,20 @@ import { PjrtExecutable } from './executable';
 import { registerHandlers } from './foreign';
 import { addressOf, pointersAt, slotOf, struct, textAt } from './memory';
 import { type NamedValue, readNamedValues, writeNamedValues } from './namedValues';
-import { librariesBefore, prepareEnvironment } from './platform';
+import { librariesBefore, platformOptions, prepareEnvironment } from './platform';
 import { probe } from './probe';
 import { encodeProgram } from './program';
-import { type DeviceMemory, PJRT_TYPES, type PjrtDevice, type PjrtType, type Plugin } from './types';
+import {
+  type ClientOptions,
+  type DeviceMemory,
+  PJRT_TYPES,
+  type PjrtDevice,
+  type PjrtType,
+  type Plugin,
+} from './types';
 
 /** PJRT_HostBufferSemantics_kImmutableOnlyDuringCall. */
 const COPIED_DURING_CALL = 0;
-
-/** Options of a plugin's client by name, e.g. `{memory_fraction: 0.9, preallocate: false}` on CUDA. */
-export type ClientOptions = Readonly<Record<string, NamedValue>>;
 
 export class PjrtClient {
   readonly platformName: string;
@@ -46,12 +49,11 @@ export class PjrtClient {
    * @throws XlaError when the library, its version or the hardware refuses
    */
   static create(plugin: Plugin, options: ClientOptions = {}): PjrtClient {
-    if (plugin.kind === 'cpu') keepFreedMemory();
     prepareEnvironment(plugin);
     const reason = probe(plugin);
     if (reason) throw new XlaError(`The plugin ${plugin.path} can't be used: ${reason}.`);
     const api = new PjrtApi(plugin.path, librariesBefore(plugin));
-    const list = writeNamedValues(options);
+    const list = writeNamedValues({ ...platformOptions(plugin), ...options });
     api.hold(list.bytes, list.keep);
     const given = list.count > 0 ? addressOf(list.bytes) : 0;
     const args = api.call('Client_Create', struct(given, list.count, 0, 0, 0, 0, 0, 0, 0));

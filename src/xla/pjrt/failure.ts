@@ -30,7 +30,16 @@ export class PjrtError extends XlaError {
   }
 }
 
-const OUT_OF_MEMORY = /RESOURCE_EXHAUSTED|out of memory|OUT_OF_MEMORY|bad_alloc/i;
+const OUT_OF_MEMORY = new RegExp(
+  [
+    'RESOURCE_EXHAUSTED|out of memory|OUT_OF_MEMORY|bad_alloc',
+    // What cuBLAS and cuDNN say when they find no memory beside XLA's.
+    'Failed to initialize BLAS|CUBLAS_STATUS_(NOT_INITIALIZED|ALLOC_FAILED)|CUDNN_STATUS_ALLOC_FAILED',
+  ].join('|'),
+  'i',
+);
+/** Memory, but not the device's: a kernel's share of a core's, or the host's pinned pages. */
+const OTHER_MEMORY = /shared memory|host memory/i;
 /** What CUDA, ROCm and XLA say of a device that will not answer this process any more. */
 const LOST_DEVICE = new RegExp(
   [
@@ -45,9 +54,11 @@ const LOST_DEVICE = new RegExp(
 export function failure(name: string, code: number, said: string): PjrtError {
   const known = CODES[code] ?? 'UNKNOWN';
   const text = `PJRT_${name}: ${said}`;
-  if (known === 'RESOURCE_EXHAUSTED' || OUT_OF_MEMORY.test(said)) {
+  if ((known === 'RESOURCE_EXHAUSTED' || OUT_OF_MEMORY.test(said)) && !OTHER_MEMORY.test(said)) {
     return new PjrtError(
-      `The device is out of memory. Use a smaller batch or model, or dispose of tensors that are not needed; debugNaNs(true) names the operation (${text})`,
+      'The device is out of memory. Use a smaller batch or model, dispose of tensors that are not needed, or end other programs that use it (notebooks left ' +
+        'open, too); debugNaNs(true) names the operation. A training step that failed so has given its old weights away: make the model anew, or go on from the ' +
+        `checkpoint (${text})`,
       known,
       'memory',
     );

@@ -1,7 +1,7 @@
 /** PJRT through koffi: plugins, clients, buffers, programs. Knows nothing of tensors. */
 export { loadForGood } from './api';
 export { PjrtBuffer } from './buffer';
-export { type ClientOptions, PjrtClient } from './client';
+export { PjrtClient } from './client';
 export { type CompileOptions, encodeCompileOptions } from './compileOptions';
 export { discoverPlugins, pluginAt } from './discover';
 export { type ExecuteOptions, PjrtExecutable, PjrtProgram, type ProgramMemory } from './executable';
@@ -9,6 +9,7 @@ export { PjrtError, type PjrtErrorCode } from './failure';
 export { hardwareKey } from './hardware';
 export { PjrtTopology, type TopologyOptions } from './topology';
 export {
+  type ClientOptions,
   type DeviceMemory,
   type PassedOver,
   type PjrtDevice,

@@ -1,10 +1,11 @@
 /** What a platform needs before its plugin is loaded, and how programs are compiled there by default. */
 import * as fs from 'fs';
 import * as path from 'path';
+import { cacheFolder } from '../folders';
 import { type CompileOptions } from './compileOptions';
 import { packageFolders } from './environments';
 import { keepFreedMemory } from './hostMemory';
-import { type Plugin } from './types';
+import { type ClientOptions, type Plugin } from './types';
 
 /**
  * NVIDIA's libraries in pip packages (`nvidia/<package>/lib`), in the order in which JAX loads them (jax_plugins/xla_cuda12,
@@ -48,7 +49,8 @@ function nvidiaFolders(plugin: Plugin): string[] {
   return [...new Set(folders)].map(folder => path.join(folder, 'nvidia')).filter(fs.existsSync);
 }
 
-const cudaVersion = (plugin: Plugin): 12 | 13 => (/cuda-?12/.test(plugin.path) ? 12 : 13);
+const cudaVersion = (plugin: Plugin): 12 | 13 =>
+  /cuda-?12/.test(path.basename(path.dirname(plugin.path))) ? 12 : 13;
 
 /** Libraries to load before the plugin. */
 export function librariesBefore(plugin: Plugin): string[] {
@@ -69,10 +71,50 @@ export function cudaDataFolder(plugin: Plugin): string | undefined {
   return folders.find(folder => fs.existsSync(path.join(folder, 'bin', 'ptxas')));
 }
 
-/** Flags that every program of a plugin is compiled with. */
+/**
+ * Flags that every program of a plugin is compiled with. On CUDA: where NVIDIA's tools are, and where XLA keeps which kernel it found fastest for each
+ * part of a program, which it measures when it compiles (JAX has it keep them, too).
+ */
 export function platformFlags(plugin: Plugin): NonNullable<CompileOptions['flags']> {
-  const cuda = plugin.kind === 'cuda' ? cudaDataFolder(plugin) : undefined;
-  return cuda ? { xla_gpu_cuda_data_dir: cuda } : {};
+  if (plugin.kind !== 'cuda') return {};
+  const tools = cudaDataFolder(plugin);
+  const tuned = process.env.XLA_CACHE === 'off' ? undefined : tuningFolder();
+  return {
+    ...(tools ? { xla_gpu_cuda_data_dir: tools } : {}),
+    ...(tuned ? { xla_gpu_per_fusion_autotune_cache_dir: tuned } : {}),
+  };
+}
+
+/** Where the choices of kernels are kept; undefined where no folder can be made. */
+function tuningFolder(): string | undefined {
+  const folder = path.join(cacheFolder(), 'autotune');
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    return folder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Numbers and switches as JAX reads them from the environment (jaxlib/xla_client.py, `generate_pjrt_gpu_plugin_options`). */
+function memorySettings(): ClientOptions {
+  const { env } = process;
+  const fraction = env.XLA_CLIENT_MEM_FRACTION || env.XLA_PYTHON_CLIENT_MEM_FRACTION;
+  const preallocate = env.XLA_PYTHON_CLIENT_PREALLOCATE;
+  const allocator = env.XLA_PYTHON_CLIENT_ALLOCATOR;
+  return {
+    ...(fraction ? { memory_fraction: Number(fraction) } : {}),
+    ...(preallocate ? { preallocate: !/^(false|0)$/i.test(preallocate) } : {}),
+    ...(allocator ? { allocator: allocator.toLowerCase() } : {}),
+  };
+}
+
+/**
+ * Options of a plugin's client where the program gives none. A GPU's memory is taken as it is needed, unlike JAX's 75 % ahead: notebooks stay open, and
+ * several share the device. The environment variables by which JAX's users change this are heeded.
+ */
+export function platformOptions({ kind }: Plugin): ClientOptions {
+  return kind === 'cuda' || kind === 'rocm' ? { preallocate: false, ...memorySettings() } : {};
 }
 
 /**

@@ -6,12 +6,13 @@ import { spawnSync } from 'child_process';
 import * as fs from 'fs';
 import * as path from 'path';
 import { cacheFolder } from '../folders';
+import { STACK } from './api';
 import { hardwareKey } from './hardware';
 import { librariesBefore } from './platform';
 import { type Plugin } from './types';
 
-/** A plugin that takes longer to start hangs. */
-const TIME_LIMIT_MS = 60_000;
+/** A plugin that takes longer to start hangs. GPUs without a daemon that keeps them awake take up to a minute each. */
+const timeLimitMs = ({ kind }: Plugin): number => (kind === 'cpu' ? 60_000 : 300_000);
 /** PJRT_Api must reach at least to this slot, Buffer_ReadyEvent: nothing works without those before it. */
 const NEEDED_SLOTS = 78;
 
@@ -19,6 +20,7 @@ const NEEDED_SLOTS = 78;
 const CHILD = `
 const [koffiPath, plugin, libraries, preallocates] = process.argv.slice(1);
 const koffi = require(koffiPath);
+koffi.config({ sync_stack_size: ${STACK}, async_stack_size: ${STACK} });
 const say = text => require('fs').writeSync(1, text + '\\n');
 const fail = why => { say('FAILED ' + String(why).split('\\n')[0].replace(/\\.$/, '')); process.exit(0); };
 say('loading');
@@ -104,7 +106,7 @@ function run(plugin: Plugin): { stage: string; failure?: string } {
       env: { ...process.env, NODE_OPTIONS: '', TF_CPP_MIN_LOG_LEVEL: '3' },
       stdio: ['ignore', 'pipe', 'pipe'],
       encoding: 'utf8',
-      timeout: TIME_LIMIT_MS,
+      timeout: timeLimitMs(plugin),
     },
   );
   const lines = (child.stdout ?? '').trim().split('\n');
@@ -116,7 +118,7 @@ function run(plugin: Plugin): { stage: string; failure?: string } {
     return { stage, failure: stage === 'loading' ? `it does not load as a PJRT plugin: ${failed}` : failed };
   }
   if ((child.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
-    return { stage, failure: `it hangs while ${stage} (${TIME_LIMIT_MS / 1000} s)` };
+    return { stage, failure: `it hangs while ${stage} (${timeLimitMs(plugin) / 1000} s)` };
   const fatal = /^F\d{4} .*?\] (.*)$/m.exec(child.stderr ?? '')?.[1]; // XLA's log of why it gave up
   const how = [child.signal ?? `exit code ${child.status}`, fatal].filter(Boolean).join(': ');
   return { stage, failure: `it crashes while ${stage || 'starting'} (${how})` };

@@ -1,4 +1,5 @@
 /** What the binding's parts share. */
+import { type NamedValue } from './namedValues';
 
 /** Element types in the order of PJRT_Buffer_Type; index + 1 is the C value. */
 export const PJRT_TYPES = [
@@ -24,6 +25,9 @@ export interface Plugin {
   /** The pip package's version, where there is one. */
   version?: string;
 }
+
+/** Options of a plugin's client by name, e.g. `{ memory_fraction: 0.9, preallocate: true }` on CUDA. */
+export type ClientOptions = Readonly<Record<string, NamedValue>>;
 
 /** A plugin, or what was taken for one, that is not used. */
 export interface PassedOver {
