@@ -18,6 +18,8 @@ export interface Series {
   dashed?: boolean;
   /** Mark the points too: for few of them. */
   points?: boolean;
+  /** The points alone, hollow, without a line from one to the next. */
+  scatter?: boolean;
 }
 
 /** Curves over a numeric axis. */
@@ -36,6 +38,8 @@ export interface BarChart {
   x: Axis;
   y: Axis;
   categories: readonly string[];
+  /** The bars' middles, equally far apart: they stand over an axis of numbers, not of names. */
+  middles?: readonly number[];
   series: readonly { name: string; values: readonly number[] }[];
 }
 
@@ -66,6 +70,7 @@ export function prepare(chart: Chart): Chart {
       return { ...chart, series: chart.series.map(thin) };
     case 'bar':
       for (const { name, values } of chart.series) sameLength(`Bars "${name}"`, values, chart.categories);
+      if (chart.middles) sameLength('The axis of the bars', chart.middles, chart.categories);
       return chart;
     case 'heatmap':
       sameLength('The heat map', chart.values, chart.rows);
@@ -96,25 +101,32 @@ function thin(series: Series): Series {
   return { ...series, x: x.filter(keep), y: y.filter(keep).map(round) };
 }
 
-/** Counts values into equal bins: the bars of a histogram. */
+/** Counts values into equal bins: the bars of a histogram. What is not finite is left out, and the axis says how many were. */
 export function histogram(values: ArrayLike<number>, bins: number, label: string, title?: string): BarChart {
   let low = Infinity;
   let high = -Infinity;
+  let left = 0;
   for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) {
+      left++;
+      continue;
+    }
     low = Math.min(low, values[i]);
     high = Math.max(high, values[i]);
   }
   if (!(high >= low)) throw new UserError(`The histogram of "${label}" has no numbers to count.`);
   const width = (high - low) / bins || 1;
   const counts: number[] = Array(bins).fill(0);
-  for (let i = 0; i < values.length; i++) counts[Math.min(bins - 1, Math.floor((values[i] - low) / width))]++;
-  const categories = counts.map((_, i) => (low + (i + 0.5) * width).toPrecision(3));
+  for (let i = 0; i < values.length; i++)
+    if (Number.isFinite(values[i])) counts[Math.min(bins - 1, Math.floor((values[i] - low) / width))]++;
+  const edge = (i: number) => String(Number((low + i * width).toPrecision(3)));
   return {
     kind: 'bar',
     title,
-    x: { label },
+    x: { label: left ? `${label} (${left} of ${values.length} not finite, left out)` : label },
     y: { label: 'count' },
-    categories,
+    categories: counts.map((_, i) => `${edge(i)} to ${edge(i + 1)}`),
+    middles: counts.map((_, i) => low + (i + 0.5) * width),
     series: [{ name: label, values: counts }],
   };
 }

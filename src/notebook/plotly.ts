@@ -1,6 +1,7 @@
 /** Charts as plotly figures (the JSON of plotly.js): the interactive picture. */
+import { namesFit } from './axes';
 import { type Axis, type Chart } from './chart';
-import { FONT, GRID, HEAT, heatInk, heatShare, INK, SERIES } from './theme';
+import { colorOf, FONT, GRID, HEAT, heatInk, heatShare, INK, isDashed } from './theme';
 
 /** A plotly figure; the MIME type `application/vnd.plotly.v1+json`. */
 export interface PlotlyFigure {
@@ -23,7 +24,7 @@ export function plotlyFigure(charts: readonly Chart[], width: number, height: nu
     showlegend: charts.some(chart => chart.kind !== 'heatmap' && chart.series.length > 1),
     annotations: [] as unknown[],
   };
-  charts.forEach((chart, i) => addChart(chart, i, charts.length, data, layout));
+  charts.forEach((chart, i) => addChart(chart, i, charts.length, width, data, layout));
   return { data, layout, config: { responsive: true, displaylogo: false, showSendToCloud: false } };
 }
 
@@ -31,6 +32,7 @@ function addChart(
   chart: Chart,
   index: number,
   count: number,
+  width: number,
   data: Record<string, unknown>[],
   layout: Record<string, unknown>,
 ): void {
@@ -59,19 +61,27 @@ function addChart(
         data.push({
           ...axes,
           type: 'scatter',
-          mode: series.points ? 'lines+markers' : 'lines',
+          mode: series.scatter ? 'markers' : series.points ? 'lines+markers' : 'lines',
           name: series.name,
           x: series.x,
           y: series.y,
-          line: { color: SERIES[s % SERIES.length], width: 2, dash: series.dashed ? 'dash' : 'solid' },
+          ...(series.scatter
+            ? { marker: { color: colorOf(s), symbol: 'circle-open', size: 9, line: { width: 2 } } }
+            : { line: { color: colorOf(s), width: 2, dash: isDashed(series, s) ? 'dash' : 'solid' } }),
         });
       });
       break;
     case 'bar':
-      Object.assign(layout[`xaxis${n}`] as object, { type: 'category' });
+      if (!chart.middles) Object.assign(layout[`xaxis${n}`] as object, { type: 'category' });
       chart.series.forEach((series, s) => {
-        const bars = { type: 'bar', name: series.name, x: chart.categories, y: series.values };
-        data.push({ ...axes, ...bars, marker: { color: SERIES[s % SERIES.length] } });
+        const bars = {
+          type: 'bar',
+          name: series.name,
+          x: chart.middles ?? chart.categories,
+          y: series.values,
+        };
+        const hover = chart.middles && { hovertext: chart.categories, hoverinfo: 'text+y' };
+        data.push({ ...axes, ...bars, ...hover, marker: { color: colorOf(s) } });
       });
       break;
     case 'heatmap': {
@@ -104,7 +114,8 @@ function addChart(
         }),
       );
       Object.assign(layout[`yaxis${n}`] as object, { autorange: 'reversed', type: 'category' });
-      Object.assign(layout[`xaxis${n}`] as object, { type: 'category', tickangle: 40 });
+      const tickangle = namesFit(chart.columns, (right - left) * (count * width - 112)) ? 0 : 40;
+      Object.assign(layout[`xaxis${n}`] as object, { type: 'category', tickangle });
       break;
     }
     default:
@@ -117,6 +128,7 @@ function axis({ label, log, range }: Axis): Record<string, unknown> {
     title: { text: label },
     type: log ? 'log' : undefined,
     range: range && log ? range.map(Math.log10) : range,
+    exponentformat: log ? 'power' : undefined,
     gridcolor: GRID,
     zerolinecolor: GRID,
     automargin: true,

@@ -1,9 +1,8 @@
 /** The papers' numbers beside those of this project's runs, which are read from records/. */
-import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { projectRoot } from '../backends/projectRoot';
-import { findModel, formatCount, type ModelEntry } from '../models';
-import { readRecord, type RunRecord } from '../train/record';
+import { findModel, formatCount, MODELS, type ModelEntry } from '../models';
+import { projectRoot } from '../projectRoot';
+import { readRecords, type RunRecord } from '../train/record';
 import { type Cell, table } from './table';
 
 /** Rows of `resultsTable`: a row a run, or one that says plainly that there is none. */
@@ -15,16 +14,31 @@ export function resultRows(entries: readonly ModelEntry[], records: readonly Run
       formatCount(entry.multiplyAdds),
       papersError(entry),
     ];
-    const runs = records.filter(record => record.model === entry.name);
+    const runs = sortedRuns(records.filter(record => record.model === entry.name));
     if (runs.length === 0) return [[...model, 'not run yet', `experiments/${entry.name}.yaml`]];
     return runs.map(run => [...model, `${run.finalTestError.toFixed(2)} %`, runText(run)]);
   });
 }
 
+const RECIPES: readonly RunRecord['recipe'][] = ['paper', 'seed', 'short', 'modern', undefined];
+
+/** Runs in the order of lists: by recipe, the papers' first, by model as the registry has them, by experiment and by seed. */
+export function sortedRuns(records: readonly RunRecord[]): RunRecord[] {
+  const place = ({ model }: RunRecord) => MODELS.findIndex(({ name }) => name === model);
+  const file = ({ experiment = '' }: RunRecord) => experiment.replace(/\.yaml$/, '');
+  return [...records].sort(
+    (a, b) =>
+      RECIPES.indexOf(a.recipe) - RECIPES.indexOf(b.recipe) ||
+      place(a) - place(b) ||
+      file(a).localeCompare(file(b), 'en', { numeric: true }) ||
+      a.seed - b.seed,
+  );
+}
+
 function papersError({ paperErrorBest: best, paperErrorMean: mean }: ModelEntry): string {
   if (best === undefined && mean === undefined) return '–';
-  if (best !== undefined && mean !== undefined) return `${best} % (mean ${mean} %)`;
-  return `${mean ?? best} %`;
+  if (best !== undefined && mean !== undefined) return `${best.toFixed(2)} % (mean ${mean.toFixed(2)} %)`;
+  return `${(mean ?? best)!.toFixed(2)} %`;
 }
 
 function runText({ name, recipe, epochs, backend, device, commit }: RunRecord): string {
@@ -40,12 +54,5 @@ function runText({ name, recipe, epochs, backend, device, commit }: RunRecord): 
  */
 export function resultsTable(names: readonly string[], folder = path.join(projectRoot(), 'records')): void {
   const columns = ['model', 'parameters', 'multiply-adds', "paper's test error", 'our test error', 'run'];
-  table(columns, resultRows(names.map(findModel), recordsOf(folder)));
-}
-
-/** Every record of the folder, by name. */
-function recordsOf(folder: string): RunRecord[] {
-  if (!fs.existsSync(folder)) return [];
-  const names = fs.readdirSync(folder).filter(file => file.endsWith('.json'));
-  return names.sort().map(file => readRecord(folder, path.basename(file, '.json'))!);
+  table(columns, resultRows(names.map(findModel), readRecords(folder)));
 }

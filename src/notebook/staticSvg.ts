@@ -1,10 +1,8 @@
 /** Charts as SVG text, drawn in Node by echarts: the picture where no script runs. */
 import * as echarts from 'echarts';
+import { drawnNumbers, LETTER, logAxis, longestName, namesFit } from './axes';
 import { type Axis, type Chart } from './chart';
-import { FONT, GRID, HEAT, heatInk, heatShare, INK, SERIES } from './theme';
-
-/** Room enough for a letter of any reader's font, in ems: echarts' own measure is that of one font, and words would touch in others. */
-const LETTER = 0.6;
+import { colorOf, FONT, GRID, HEAT, heatInk, heatShare, INK, isDashed, SERIES } from './theme';
 
 echarts.setPlatformAPI({
   measureText: (text, font) => ({
@@ -49,22 +47,27 @@ function legendRows(names: readonly string[], width: number): number {
 
 /** Degrees by which names are turned that find no room beside each other. */
 const TURN = 40;
-/** Pixels beside the bars. */
+/** Pixels beside the bars, and beside a heat map. */
 const MARGIN = 84;
+const HEAT_MARGIN = 116;
 
 /** Pixels that turned names of bars take below; 0: they have room as they are, or are numbers, of which echarts leaves some out. */
 function turnedNames(chart: Chart, width: number): number {
-  if (chart.kind !== 'bar' || chart.categories.every(name => Number.isFinite(Number(name)))) return 0;
-  const longest = LEGEND.letter * Math.max(...chart.categories.map(name => name.length));
-  const fits = longest + 4 <= (width - MARGIN) / chart.categories.length;
-  return fits ? 0 : Math.ceil(longest * Math.sin((TURN * Math.PI) / 180));
+  if (chart.kind === 'line' || (chart.kind === 'bar' && chart.middles)) return 0;
+  const names = chart.kind === 'bar' ? chart.categories : chart.columns;
+  if (chart.kind === 'bar' && names.every(name => Number.isFinite(Number(name)))) return 0;
+  const fits = namesFit(names, width - (chart.kind === 'bar' ? MARGIN : HEAT_MARGIN));
+  return fits ? 0 : Math.ceil(longestName(names) * Math.sin((TURN * Math.PI) / 180));
 }
+
+const HOLLOW = { symbol: 'emptyCircle', symbolSize: 9, itemStyle: { borderWidth: 2 } };
 
 function option(chart: Chart, width: number): echarts.EChartsCoreOption {
   const wide = chart.kind === 'heatmap';
   const legend = !wide && chart.series.length > 1;
   const names = legend ? chart.series.map(({ name }) => name) : [];
   const turned = turnedNames(chart, width);
+  const numbers = drawnNumbers(chart);
   const bottom = turned + (legend ? 36 + LEGEND.row * legendRows(names, width) : 52);
   const common = {
     animation: false,
@@ -78,34 +81,41 @@ function option(chart: Chart, width: number): echarts.EChartsCoreOption {
       top: 6,
       textStyle: { fontSize: 14, fontWeight: 'normal', color: INK },
     },
-    grid: { left: wide ? 96 : 64, right: 20, top: 40, bottom: wide ? 84 : bottom },
+    grid: { left: wide ? 96 : 64, right: 20, top: 40, bottom },
     legend: legend ? { bottom: 4, itemGap: LEGEND.gap, textStyle: { color: INK } } : undefined,
   };
   switch (chart.kind) {
     case 'line':
       return {
         ...common,
-        xAxis: valueAxis(chart.x, 28),
-        yAxis: valueAxis(chart.y, 44),
+        xAxis: valueAxis(chart.x, 28, numbers.x),
+        yAxis: valueAxis(chart.y, 44, numbers.y),
         series: chart.series.map((series, s) => ({
-          type: 'line',
+          type: series.scatter ? 'scatter' : 'line',
           name: series.name,
           data: series.x.map((x, i) => [x, series.y[i]]),
           showSymbol: series.points ?? false,
-          ...{ symbol: 'circle', symbolSize: 6 },
-          lineStyle: { width: 2, type: series.dashed ? 'dashed' : 'solid', color: SERIES[s % SERIES.length] },
+          ...(series.scatter ? HOLLOW : { symbol: 'circle', symbolSize: 6 }),
+          lineStyle: { width: 2, type: isDashed(series, s) ? 'dashed' : 'solid', color: colorOf(s) },
         })),
       };
     case 'bar':
       return {
         ...common,
-        xAxis: {
-          ...nameAxis(chart.x, chart.categories),
-          nameGap: 28 + turned,
-          axisLabel: turned ? { color: INK, rotate: TURN, interval: 0 } : { color: INK },
-        },
-        yAxis: { ...valueAxis(chart.y, 44), scale: false }, // a bar's length says something from zero on only
-        series: chart.series.map(({ name, values }) => ({ type: 'bar', name, data: [...values] })),
+        xAxis: chart.middles
+          ? valueAxis(chart.x, 28, [])
+          : {
+              ...nameAxis(chart.x, chart.categories),
+              nameGap: 28 + turned,
+              axisLabel: turned ? { color: INK, rotate: TURN, interval: 0 } : { color: INK },
+            },
+        yAxis: { ...valueAxis(chart.y, 44, numbers.y, true), scale: false }, // a bar's length says something from zero on only
+        series: chart.series.map(({ name, values }) => ({
+          type: 'bar',
+          name,
+          data: values.map((value, i) => (chart.middles ? [chart.middles[i], value] : value)),
+          ...(chart.middles && { barCategoryGap: '8%' }),
+        })),
       };
     case 'heatmap': {
       const max = Math.max(...chart.values.flat());
@@ -124,8 +134,8 @@ function option(chart: Chart, width: number): echarts.EChartsCoreOption {
         ...common,
         xAxis: {
           ...nameAxis(chart.x, chart.columns),
-          nameGap: 62,
-          axisLabel: { color: INK, rotate: -40, interval: 0 },
+          nameGap: 28 + turned,
+          axisLabel: { color: INK, rotate: turned ? -TURN : 0, interval: 0 },
         },
         yAxis: {
           ...nameAxis(chart.y, chart.rows),
@@ -144,15 +154,19 @@ function option(chart: Chart, width: number): echarts.EChartsCoreOption {
 
 const named = (axis: Axis) => ({ name: axis.label, nameLocation: 'middle', nameTextStyle: { color: INK } });
 
-function valueAxis(axis: Axis, nameGap: number) {
+/** @param numbers that are drawn along it */
+function valueAxis(axis: Axis, nameGap: number, numbers: readonly number[], bars = false) {
+  const log = axis.log ? logAxis(numbers, axis, bars) : undefined;
+  const ticks = log && { customValues: log.ticks };
   return {
     ...named(axis),
     nameGap,
-    type: axis.log ? 'log' : 'value',
-    min: axis.range?.[0],
-    max: axis.range?.[1],
+    type: log ? 'log' : 'value',
+    min: log?.low ?? axis.range?.[0],
+    max: log?.high ?? axis.range?.[1],
     scale: true,
-    axisLabel: { color: INK, hideOverlap: true },
+    axisLabel: { color: INK, hideOverlap: true, ...ticks, formatter: log?.text },
+    axisTick: ticks,
     axisLine: { lineStyle: { color: INK } },
     splitLine: { lineStyle: { color: GRID } },
   };

@@ -15,6 +15,10 @@ export const SERIES: readonly string[] = [
   '#8b7cf6',
   '#a16207',
 ];
+export const colorOf = (series: number): string => SERIES[series % SERIES.length];
+/** A line is dashed if it asks for that, or has the color of another one. */
+export const isDashed = ({ dashed }: { dashed?: boolean }, series: number): boolean =>
+  dashed === true || series >= SERIES.length;
 /** A heat map's colors from low to high. Its cells are opaque, with text of their own. */
 export const HEAT: readonly string[] = ['#eef3fb', '#9ec1f7', '#3b82f6', '#1e3a8a'];
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif';

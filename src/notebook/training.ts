@@ -1,4 +1,5 @@
 /** Live view of a training run: a line of numbers and two curves, redrawn at most twice a second. */
+import { duration } from '../duration';
 import { type Progress, type Validation } from '../train/options';
 import { type LineChart, type Series } from './chart';
 import { escapeHtml, Slot } from './display';
@@ -13,14 +14,6 @@ export interface LiveTraining {
   onValidation(validation: Validation): void;
   /** Draws the last state; call when the run has ended. */
   finish(): void;
-}
-
-/** "1 h 02 min", "3 min 20 s", "12 s". */
-export function duration(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds));
-  const two = (n: number) => String(n).padStart(2, '0');
-  if (s >= 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`;
-  return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`;
 }
 
 function statusHtml(p: Progress, ended: boolean): string {

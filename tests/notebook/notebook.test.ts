@@ -15,6 +15,7 @@ import {
   type LineChart,
   type MimeBundle,
 } from '../../src/notebook';
+import { logAxis } from '../../src/notebook/axes';
 import { type Progress } from '../../src/train/options';
 
 interface Output {
@@ -101,8 +102,95 @@ describe('figure', () => {
 });
 
 test('histogram counts every value once', () => {
-  expect(histogram([0, 0.1, 0.9, 1], 2, 'v').series[0].values).toEqual([2, 2]);
+  const { series, middles, categories, x } = histogram([0, 0.1, 0.9, 1], 2, 'v');
+  expect([series[0].values, middles, categories, x.label]).toEqual([[2, 2], [0.25, 0.75], ['0 to 0.5', '0.5 to 1'], 'v']); // prettier-ignore
   expect(histogram([5, 5, 5], 4, 'v').series[0].values.reduce((a, b) => a + b)).toBe(3);
+});
+
+test('histogram leaves out what is not finite, and says so', () => {
+  const { series, x, middles } = histogram([0, NaN, 1, Infinity, -Infinity, 1], 2, 'v');
+  expect([series[0].values, middles]).toEqual([[1, 2], [0.25, 0.75]]); // prettier-ignore
+  expect(x.label).toBe('v (3 of 6 not finite, left out)');
+  expect(() => histogram([NaN, Infinity], 3, 'v')).toThrow(/"v" has no numbers/);
+});
+
+test('a histogram stands over an axis of numbers', () => {
+  const bundle = figureBundle(histogram([0, 100, 200, 200], 4, 'v'));
+  const ticks = [...bundle['image/svg+xml']!.matchAll(/>(\d+)<\/text>/g)].map(match => Number(match[1]));
+  expect(ticks.filter(tick => tick > 2 && tick % 10 !== 0)).toEqual([]); // not 25, 75 …
+  const plotly = bundle['application/vnd.plotly.v1+json'] as {
+    data: { x: number[] }[];
+    layout: { xaxis: object };
+  };
+  expect(plotly.data[0].x).toEqual([25, 75, 125, 175]);
+  expect(plotly.layout.xaxis).not.toHaveProperty('type', 'category');
+});
+
+describe('logarithmic axes', () => {
+  const ticksOf = (y: number[], bars = false) => {
+    const { ticks, text } = logAxis(y, { label: 'y', log: true }, bars);
+    return ticks.map(text).join(' ');
+  };
+
+  test('few decades have plain numbers, many have powers', () => {
+    expect(ticksOf([8.2, 50])).toBe('8 10 20 30 40 50');
+    expect(ticksOf([0.0008, 0.1])).toBe('0.001 0.002 0.005 0.01 0.02 0.05 0.1');
+    expect(ticksOf([40, 10_689])).toBe('50 100 200 500 1,000 2,000 5,000 10,000');
+    expect(ticksOf([1e-6, 1e-5, 5])).toBe('10⁻⁶ 10⁻⁵ 10⁻⁴ 10⁻³ 10⁻² 10⁻¹ 10⁰');
+    expect(ticksOf([1e-20, 1])).toBe('10⁻¹⁸ 10⁻¹⁵ 10⁻¹² 10⁻⁹ 10⁻⁶ 10⁻³ 10⁰');
+  });
+
+  test('what has no logarithm is left out; bars stand on a power of ten below the shortest', () => {
+    expect(ticksOf([0, -1, NaN, 2, 200])).toBe('2 5 10 20 50 100 200');
+    expect(ticksOf([], false)).not.toBe('');
+    expect([[28, 450], [10, 450], [0.3]].map(y => logAxis(y, { label: 'y' }, true).low)).toEqual([10, 1, 0.1]); // prettier-ignore
+  });
+
+  test('are drawn with these ticks', () => {
+    const y = [1e-5, 1e-3, 1];
+    const chart: LineChart = {
+      ...line,
+      y: { label: 'y', log: true },
+      series: [{ name: 's', x: [0, 1, 2], y }],
+    };
+    const svg = figureBundle(chart)['image/svg+xml']!;
+    for (const tick of ['10⁻⁵', '10⁻⁴', '10⁰']) expect(svg).toContain(`>${tick}</text>`);
+    expect(svg).not.toMatch(/0\.0000/);
+  });
+});
+
+test('points without a line are hollow, and dashes tell lines of one color apart', () => {
+  const series = Array.from({ length: 9 }, (_, i) => ({
+    name: `s${i}`,
+    x: [0, 1],
+    y: [i, i],
+    scatter: i === 1,
+  }));
+  const bundle = figureBundle({ ...line, y: { label: 'y' }, series });
+  const { data } = bundle['application/vnd.plotly.v1+json'] as {
+    data: { mode: string; marker?: { symbol: string }; line?: { color: string; dash: string } }[];
+  };
+  expect([data[1].mode, data[1].marker?.symbol, data[1].line]).toEqual(['markers', 'circle-open', undefined]);
+  expect([data[0].line?.color, data[0].line?.dash]).toEqual([data[8].line?.color, 'solid']);
+  expect(data[8].line?.dash).toBe('dash');
+  expect(bundle['image/svg+xml']).toContain('stroke-dasharray');
+});
+
+test('names of a heat map are turned only where they have no room', () => {
+  const map = (names: string[]) => {
+    const values = names.map(() => names.map(() => 1));
+    const axes = { x: { label: 'x' }, y: { label: 'y' } };
+    const bundle = figureBundle({ kind: 'heatmap', ...axes, columns: names, rows: names, values });
+    const { layout } = bundle['application/vnd.plotly.v1+json'] as {
+      layout: { xaxis: { tickangle: number } };
+    };
+    return [
+      layout.xaxis.tickangle,
+      /rotate|matrix\(0?\.7/.test(bundle['image/svg+xml']!.replace(/[^>]*>y</, '')),
+    ];
+  };
+  expect(map(['0', '1', '2'])).toEqual([0, false]);
+  expect(map(Array.from({ length: 10 }, (_, i) => `automobile ${i}`))).toEqual([40, true]);
 });
 
 test('confusionChart gives percent of each true class', () => {
