@@ -2,26 +2,24 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../../src/errors';
 import { MODELS } from '../../src/models';
-import { readRecord, type RunRecord } from '../../src/train/record';
+import { readRecords } from '../../src/train/record';
 import { readSpeedruns } from '../../src/train/speedrun';
-import { PRETRAINED_FOLDER } from '../../src/weights';
+import { PRETRAINED_FOLDER, readArrays } from '../../src/weights';
 import { report } from './tables';
 
 const BEGIN = '<!-- results -->';
 const END = '<!-- /results -->';
 
-/** The records in a folder. @throws UserError naming a file that is none. */
-export function readRecords(folder: string): RunRecord[] {
-  if (!fs.existsSync(folder)) return [];
-  const names = fs.readdirSync(folder).filter(name => name.endsWith('.json'));
-  return names.sort().map(name => readRecord(folder, path.basename(name, '.json'))!);
-}
-
 /** The tables as the project's records, weights and registry now have them. */
 export function currentReport(root: string): string {
   const weights = path.join(root, PRETRAINED_FOLDER);
   const files = fs.existsSync(weights) ? fs.readdirSync(weights) : [];
-  const shipped = new Set(files.map(name => path.basename(name, '.safetensors')));
+  const shipped = new Map(
+    files.map(name => {
+      const { run, testError } = readArrays(path.join(weights, name)).metadata;
+      return [path.basename(name, '.safetensors'), { run, testError: Number(testError) }];
+    }),
+  );
   const records = path.join(root, 'records');
   return report({
     models: MODELS,

@@ -8,8 +8,8 @@ export interface ReportInput {
   models: readonly ModelEntry[];
   records: readonly RunRecord[];
   speedruns: readonly SpeedrunRecord[];
-  /** Names of the models whose weights are shipped. */
-  shipped: ReadonlySet<string>;
+  /** The models whose weights are shipped, with the run that made these and their test error in float32, as their files tell. */
+  shipped: ReadonlyMap<string, { run: string; testError: number }>;
 }
 
 type Recipe = 'paper' | 'short' | 'modern';
@@ -33,9 +33,13 @@ export function report({ models, records, speedruns, shipped }: ReportInput): st
     ...results(models, records, shipped),
     '',
     'Test error in percent on the whole test set, by the weights at the end of the run; where several seeds were run, mean ± deviation. ' +
+      'Of several recipes of one kind the longest counts, whatever came out. ' +
       "In brackets the lowest error on the way: chosen by the test set itself, it is no fair result. The papers' numbers are those of their best run, " +
-      'or mean (median for WRN) where they give one.',
-    ...(shipped.size > 0 ? ['', '★: weights shipped (`pretrained: true`).'] : []),
+      "or mean (median for WRN and pre-activation ResNets) where they give one. VGG's paper has no CIFAR-10: its numbers are those of " +
+      "[Ayinde et al. 2019](https://arxiv.org/abs/1901.10900), its recipe is the Python project's.",
+    ...(shipped.size > 0
+      ? ['', `★: weights shipped (\`pretrained: true\`).${otherErrors(models, records, shipped)}`]
+      : []),
     ...(records.length > 0 ? ['', ...runs(records)] : []),
     ...(speedruns.length > 0 ? ['', ...speedrunTable(speedruns)] : []),
   ];
@@ -45,7 +49,7 @@ export function report({ models, records, speedruns, shipped }: ReportInput): st
 function results(
   models: readonly ModelEntry[],
   records: readonly RunRecord[],
-  shipped: ReadonlySet<string>,
+  shipped: ReportInput['shipped'],
 ): string[] {
   return [
     row(
@@ -74,6 +78,23 @@ function results(
       );
     }),
   ];
+}
+
+/** A run in bfloat16 is scored in it; its weights, scored in float32, come to another error. */
+function otherErrors(
+  models: readonly ModelEntry[],
+  records: readonly RunRecord[],
+  shipped: ReportInput['shipped'],
+): string {
+  const others = models.flatMap(({ name, title }) => {
+    const { run, testError } = shipped.get(name) ?? {};
+    const record = records.find(each => each.name === run);
+    if (!record || testError === undefined || record.finalTestError === testError) return [];
+    return [`${title} ${percent(testError)} (${record.precision}: ${percent(record.finalTestError)})`];
+  });
+  return others.length > 0
+    ? ` Their error in float32, where it differs from the run's: ${others.join(', ')}.`
+    : '';
 }
 
 function paperError({ paperErrorBest: best, paperErrorMean: mean }: ModelEntry): string {

@@ -1,10 +1,10 @@
 import * as fs from 'fs';
 import * as os from 'os';
 import * as path from 'path';
-import { currentReport, readRecords, withResults } from '../../scripts/report/readme';
+import { currentReport, withResults } from '../../scripts/report/readme';
 import { report } from '../../scripts/report/tables';
 import { findModel, MODELS } from '../../src/models';
-import { type RunRecord } from '../../src/train/record';
+import { readRecords, type RunRecord } from '../../src/train/record';
 import { AIRBENCH94, readSpeedruns, writeSpeedrun } from '../../src/train/speedrun';
 
 const root = path.join(__dirname, '..', '..');
@@ -27,7 +27,7 @@ function cells(text: string, first: string): string[] {
 }
 
 const tables = (...records: RunRecord[]) =>
-  report({ models: MODELS, records, speedruns: [], shipped: new Set(['vgg11']) });
+  report({ models: MODELS, records, speedruns: [], shipped: new Map([['vgg11', { run: 'vgg', testError: 8 }]]) });
 
 describe('README', () => {
   test('shows what the records say (else: npm run report)', () => {
@@ -63,6 +63,14 @@ test('the final error is the number, the best on test stands beside it as such',
   );
 });
 
+test('shipped weights whose error in float32 is not that of their run have both numbers below the table', () => {
+  const vgg = record({ name: 'vgg', model: 'vgg11', finalTestError: 8, precision: 'mixed_bfloat16' });
+  expect(tables(vgg)).toContain('★: weights shipped (`pretrained: true`).\n');
+  expect(tables({ ...vgg, finalTestError: 7.96 })).toContain(
+    " Their error in float32, where it differs from the run's: VGG11 8.00 (mixed_bfloat16: 7.96).\n",
+  );
+});
+
 test('several seeds give mean and deviation, and no best', () => {
   const errors = [8, 8.5, 9];
   const text = tables(...errors.map((finalTestError, seed) => record({ name: `run${seed}`, seed, finalTestError })));
@@ -83,7 +91,7 @@ test('a speedrun has a table of its own; a damaged record of one is named', () =
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'speedruns-'));
   const named = { name: 'h100', commit: '0123456789abcdef+', device: 'a device', date: '' };
   writeSpeedrun(folder, { ...named, ...result, ...times });
-  const text = report({ models: MODELS, records: [], speedruns: readSpeedruns(folder), shipped: new Set() });
+  const text = report({ models: MODELS, records: [], speedruns: readSpeedruns(folder), shipped: new Map() });
   expect(cells(text, '[h100](records/speedrun/h100.json)')).toEqual(
     ['9.9', '94.23 % (93.38 %)', '2.50 s', '75.1 s', '0', 'a device', 'float32', '`0123456+`'], // prettier-ignore
   );
