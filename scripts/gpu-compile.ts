@@ -8,7 +8,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { replaceFile } from '../src/atomicFile';
-import { projectRoot } from '../src/backends/projectRoot';
+import { projectRoot } from '../src/projectRoot';
 import { IMAGE_BYTES } from '../src/data';
 import { UserError } from '../src/errors';
 import { createModel, MODELS } from '../src/models';

@@ -5,7 +5,7 @@
 import * as path from 'node:path';
 import { Command } from 'commander';
 import { selectBackend } from '../src/backends';
-import { projectRoot } from '../src/backends/projectRoot';
+import { projectRoot } from '../src/projectRoot';
 import { loadCifar10 } from '../src/data';
 import { UserError } from '../src/errors';
 import { PRECISIONS } from '../src/train/options';

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { unzipSync, type Zippable, zipSync } from 'fflate';
+import { replaceFile } from '../../src/atomicFile';
 import { UserError } from '../../src/errors';
 
 /** Largest size of one part in bytes. */
@@ -107,10 +108,7 @@ export function collectResults(folders: readonly string[], root: string): string
   for (const [name, bytes] of content) {
     const [, run] = /^records\/checkpoints\/([^/]+)\/(?:checkpoint|best)\.safetensors$/.exec(name) ?? [];
     if (run && fs.existsSync(path.join(root, 'records', `${run}.json`))) continue;
-    const file = path.join(root, name);
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(`${file}.partial`, bytes);
-    fs.renameSync(`${file}.partial`, file);
+    replaceFile(path.join(root, name), bytes);
     written.push(name);
   }
   return written;

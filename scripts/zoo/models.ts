@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { projectRoot } from '../../src/backends/projectRoot';
+import { projectRoot } from '../../src/projectRoot';
 
 const FOLDER = path.join(projectRoot(), '.cache', 'zoo');
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { type Backend, setAndVerify } from './backend';
 import { withoutNativeNoise } from './nativeNoise';
-import { projectRoot } from './projectRoot';
+import { projectRoot } from '../projectRoot';
 
 /** What scripts/setup-tensorflow.mjs leaves in `.cache/tfjs-node/built.json`. */
 interface Built {

@@ -2,7 +2,9 @@
 import { createHash } from 'crypto';
 import * as fs from 'fs';
 import * as path from 'path';
+import { replaceFile } from '../atomicFile';
 import { UserError } from '../errors';
+import { projectRoot } from '../projectRoot';
 import { CLASS_NAMES, IMAGE_BYTES, TEST, TRAIN, type SplitFormat } from './format';
 import { binaryReader, findSpritePackage, spriteReader, type RawSplit, type SplitReader } from './sources';
 
@@ -37,14 +39,6 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 const isIntact = (format: SplitFormat, raw: RawSplit) =>
   sha256(raw.labels) === format.labelsSha256 && sha256(raw.images) === format.imagesSha256;
 
-/** The nearest folder above this file that holds a package.json. */
-function projectRoot(): string {
-  for (let folder = __dirname; ; folder = path.dirname(folder)) {
-    if (fs.existsSync(path.join(folder, 'package.json'))) return folder;
-    if (folder === path.dirname(folder)) return process.cwd();
-  }
-}
-
 const cacheFiles = (cacheDir: string, format: SplitFormat) => ({
   images: path.join(cacheDir, `${format.name}-images.bin`),
   labels: path.join(cacheDir, `${format.name}-labels.bin`),
@@ -65,23 +59,11 @@ function readCache(cacheDir: string, format: SplitFormat): RawSplit | undefined 
   }
 }
 
-/** Writes beside the target and renames, so that another process never sees half a file. */
-function writeAtomically(file: string, bytes: Uint8Array): void {
-  const partial = `${file}.${process.pid}.partial`;
-  try {
-    fs.writeFileSync(partial, bytes);
-    fs.renameSync(partial, file);
-  } finally {
-    fs.rmSync(partial, { force: true });
-  }
-}
-
 function writeCache(cacheDir: string, format: SplitFormat, raw: RawSplit): void {
   const files = cacheFiles(cacheDir, format);
   try {
-    fs.mkdirSync(cacheDir, { recursive: true });
-    writeAtomically(files.images, raw.images);
-    writeAtomically(files.labels, raw.labels);
+    replaceFile(files.images, raw.images);
+    replaceFile(files.labels, raw.labels);
   } catch (error) {
     // The data is good all the same: a cache that cannot be kept costs time, not correctness.
     console.warn(`CIFAR-10 could not be cached in ${cacheDir}: ${(error as Error).message}`);

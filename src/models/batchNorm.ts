@@ -6,8 +6,7 @@ interface Statistics {
 }
 
 /** Whether the back end has batch norm of training as a kernel of its own. */
-export const hasBatchNormKernel = (): boolean =>
-  tf.getKernel('BatchNormTraining', tf.getBackend()) !== undefined;
+const hasBatchNormKernel = (): boolean => tf.getKernel('BatchNormTraining', tf.getBackend()) !== undefined;
 
 /**
  * Batch norm by the batch's own statistics (Ioffe & Szegedy 2015, algorithm 1), as one kernel forward and one backward, on back

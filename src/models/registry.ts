@@ -36,8 +36,6 @@ export interface ModelEntry {
   readonly paperErrorMean?: number;
   /** What to measure ourselves by: the mean where the paper gives one, else the best. */
   readonly paperError?: number;
-  /** The training recipe (`experiments/`) that the family shares. */
-  readonly recipe: string;
   /** Builds the model, image [batch, 32, 32, 3] → logits [batch, 10]. */
   build(options?: CreateOptions): tf.LayersModel;
 }
@@ -66,7 +64,6 @@ function entry(row: Row): ModelEntry {
     paperErrorBest: best,
     paperErrorMean: mean,
     paperError: mean ?? best,
-    recipe: family,
     build: (options = {}) => buildWithWeights(row, options),
   };
 }

@@ -13,7 +13,7 @@ import { Builder, MODEL_OPTION_KEYS } from './builder';
 import { type ModelOptions, requireKnownKeys, requireOneOf, requireWhole } from './options';
 
 /** 'original' is v1, 'preactivated' v2, 'bottleneck' v2 with 1×1–3×3–1×1 blocks. */
-export const BLOCK_TYPES = ['original', 'preactivated', 'bottleneck'] as const;
+const BLOCK_TYPES = ['original', 'preactivated', 'bottleneck'] as const;
 export type BlockType = (typeof BLOCK_TYPES)[number];
 
 /** Options of `resnet`. */

@@ -1,6 +1,7 @@
 /** What `train` can be told, and what it tells in return. */
 import { UserError } from '../errors';
 import { type Split } from '../data';
+import { requireWhole } from '../models/options';
 import { type PrecisionPolicy } from '../xla/kernels/precision';
 import { type SgdOptions } from './sgd';
 import { checkSchedule, DEFAULT_SCHEDULE, type Schedule, totalSteps } from './schedule';
@@ -208,11 +209,6 @@ function checkCheckpoint({ folder, everySteps, everySeconds }: CheckpointOptions
   if (!folder) throw new UserError('checkpoint.folder is empty: name the folder that keeps the checkpoints.');
   if (everySteps !== undefined) requireWhole('checkpoint.everySteps', everySteps, 1);
   if (everySeconds !== undefined) requireRange('checkpoint.everySeconds', everySeconds, 0, Infinity);
-}
-
-function requireWhole(name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least)
-    throw new UserError(`${name} is ${value}; give a whole number of at least ${least}.`);
 }
 
 function requireRange(name: string, value: number, least: number, below: number): void {

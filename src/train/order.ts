@@ -5,7 +5,7 @@
 import { hashString, sfc32 } from '../models/random';
 
 /** A random permutation of 0…count−1 for one epoch (Fisher–Yates). */
-export function epochPermutation(count: number, seed: number, epoch: number): Int32Array {
+function epochPermutation(count: number, seed: number, epoch: number): Int32Array {
   const next = sfc32(seed | 0, Math.floor(seed / 2 ** 32) | 0, epoch, hashString('order'));
   const order = Int32Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {

@@ -1,7 +1,7 @@
 /** Recipes by name for `cifar train`: a short one for a laptop, and those of the experiment files. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { projectRoot } from '../backends/projectRoot';
+import { projectRoot } from '../projectRoot';
 import { UserError } from '../errors';
 import { type Experiment, parseExperiments, readExperiments } from './experiment';
 

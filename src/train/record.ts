@@ -67,7 +67,7 @@ export function writeRecord(folder: string, record: RunRecord): string {
 }
 
 /** JSON that diffs well: a line a field, and a line a point of the curve. */
-export function formatRecord({ curve, ...record }: RunRecord): string {
+function formatRecord({ curve, ...record }: RunRecord): string {
   const points = curve.map(point => `    ${JSON.stringify(point)}`).join(',\n');
   const head = JSON.stringify(record, null, 2).replace(/\n\}$/, '');
   return `${head},\n  "curve": [\n${points}\n  ]\n}\n`;
@@ -84,6 +84,16 @@ export function readRecord(folder: string, name: string): RunRecord | undefined 
   } catch (error) {
     throw new UserError(`'${file}' is no record of a run (${(error as Error).message}); move it away.`);
   }
+}
+
+/**
+ * Every record of a folder, by name.
+ * @throws UserError naming a file that is none
+ */
+export function readRecords(folder: string): RunRecord[] {
+  if (!fs.existsSync(folder)) return [];
+  const names = fs.readdirSync(folder).filter(file => file.endsWith('.json'));
+  return names.sort().map(file => readRecord(folder, path.basename(file, '.json'))!);
 }
 
 /** The commit of the code that runs: CIFAR_COMMIT where there is no repository (a bundle), else git's. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { replaceFile } from '../atomicFile';
-import { projectRoot } from '../backends/projectRoot';
+import { projectRoot } from '../projectRoot';
 import { UserError } from '../errors';
 import { type NamedArrays } from './arrays';
 import { readWeights, writeWeights } from './modelWeights';

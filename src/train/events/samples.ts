@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { PNG } from 'pngjs';
-import { augmentBatch, type Split } from '../../data';
-import { IMAGE_SIZE, MEAN, STD } from '../../data/format';
+import { augmentBatch, CHANNELS, IMAGE_SIZE, imageBytes, MEAN, type Split, STD } from '../../data';
 import { BatchOrder, stepSeed } from '../order';
 import { type EncodedImage } from './messages';
 
@@ -12,10 +11,10 @@ const SIDE = 8;
 export async function augmentedSamples(split: Split, seed: number): Promise<EncodedImage> {
   const indices = new BatchOrder(split.count, SIDE * SIDE, seed).indices(0);
   const batch = tf.tidy(() => {
-    const rows = Array.from(indices, i => split.images.subarray(i * 3072, (i + 1) * 3072));
+    const rows = Array.from(indices, i => imageBytes(split, i));
     const images = tf.tensor4d(
       Int32Array.from(rows.flatMap(row => [...row])),
-      [indices.length, 32, 32, 3],
+      [indices.length, IMAGE_SIZE, IMAGE_SIZE, CHANNELS],
       'int32',
     );
     const all = tf.range(0, indices.length, 1, 'int32') as tf.Tensor1D;
