@@ -3,13 +3,24 @@ import { CLASS_NAMES, loadCifar10 } from '../data';
 import { UserError } from '../errors';
 import { createModel, findModel } from '../models';
 import { evaluate } from '../train';
+import { type TrainOptions } from '../train/options';
+import { withPrecision } from '../train/precision';
 import { type BackendName } from '../backends';
-import { backendOption, dataOption, jsonOption, modelName, startBackend } from './options';
+import {
+  backendOption,
+  dataOption,
+  jsonOption,
+  modelName,
+  precisionOption,
+  requireModel,
+  startBackend,
+} from './options';
 
 interface Options {
   model: string;
   pretrained?: boolean;
   weights?: string;
+  precision?: TrainOptions['precision'];
   data?: string;
   backend?: BackendName;
   json?: boolean;
@@ -17,11 +28,11 @@ interface Options {
 
 /** `cifar evaluate` */
 export function evaluateCommand(): Command {
-  return new Command('evaluate')
+  return requireModel(new Command('evaluate'))
     .description('Score a model on the whole test set.')
-    .requiredOption('--model <name>', "one of 'cifar models'")
     .addOption(new Option('--pretrained', 'with the weights that the project ships').conflicts('weights'))
     .option('--weights <file>', 'with the weights of a .safetensors or .npz file')
+    .addOption(precisionOption())
     .addOption(dataOption())
     .addOption(backendOption())
     .addOption(jsonOption())
@@ -32,6 +43,7 @@ async function score({
   model: asked,
   pretrained,
   weights,
+  precision = 'float32',
   data: folder,
   backend,
   json,
@@ -42,10 +54,10 @@ async function score({
   const { device } = await startBackend(backend);
   const model = createModel(name, { pretrained: weights ?? true });
   const data = await loadCifar10({ folder });
-  const { error, loss, confusion } = await evaluate(model, data.test);
+  const { error, loss, confusion } = await withPrecision(precision, () => evaluate(model, data.test));
   if (json)
     return console.log(
-      JSON.stringify({ model: name, images: data.test.count, error, loss, confusion, device }),
+      JSON.stringify({ model: name, images: data.test.count, error, loss, confusion, device, precision }),
     );
   console.log(
     `${name}: test error ${error.toFixed(2)} % of ${data.test.count} images, loss ${loss.toFixed(4)}`,

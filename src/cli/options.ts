@@ -1,7 +1,9 @@
 /** Options that several commands share, and how their values are read. */
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { BACKEND_NAMES, selectBackend, type BackendName, type SelectedBackend } from '../backends';
 import { MODELS } from '../models';
+import { PRECISIONS } from '../train/options';
+import { whole } from './numbers';
 
 export const jsonOption = () => new Option('--json', 'print JSON');
 
@@ -14,25 +16,25 @@ export const dataOption = () =>
     "folder with CIFAR-10's binary batches (default: the images installed by npm)",
   );
 
+/** In what products are computed. */
+export const precisionOption = () =>
+  new Option('--precision <name>', 'of products (back end xla; default: float32)').choices(PRECISIONS);
+
 /** How many devices share a run. */
 export const devicesOption = () =>
   new Option('--devices <n>', 'devices that share each batch (back end xla; default: 1)').argParser(whole(1));
 
-/** A whole number of at least `least`. */
-export function whole(least: number): (text: string) => number {
-  return text => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isInteger(value) || value < least)
-      throw new InvalidArgumentError(`Give a whole number of at least ${least}.`);
-    return value;
-  };
-}
-
-/** A number above 0. */
-export function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('Give a number above 0.');
-  return value;
+/**
+ * Adds --model, which must be given. Not commander's `requiredOption`: that misses a misspelt `--modle` before it says that there is
+ * no such option.
+ */
+export function requireModel(command: Command): Command {
+  return command
+    .option('--model <name>', "one of 'cifar models'; resnet20 is short for resnet20_v1")
+    .hook('preAction', called => {
+      if (called.getOptionValue('model') === undefined)
+        called.error("error: required option '--model <name>' not specified");
+    });
 }
 
 /** 'resnet20' is short for 'resnet20_v1'. */

@@ -1,15 +1,8 @@
 /** How a run is shown in a terminal: a bar on one line, or, where the output is no terminal, plain lines. */
 import { Presets, SingleBar } from 'cli-progress';
+import { duration } from '../duration';
 import { type Progress } from '../train';
 import { type Reporter } from '../train/runExperiments';
-
-/** "1 h 02 min", "3 min 20 s", "12 s". */
-export function duration(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds));
-  const two = (n: number) => String(n).padStart(2, '0');
-  if (s >= 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`;
-  return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`;
-}
 
 const numbers = (p: Progress): string =>
   `loss ${p.loss.toFixed(3)} · error ${p.error.toFixed(2)} % · ${Math.round(p.imagesPerSecond)} images/s · ${duration(p.secondsLeft)} left`;
@@ -47,7 +40,7 @@ function barReporter(stream: NodeJS.WriteStream): Reporter {
       started = true;
     },
     onValidation(v) {
-      payload.validated = ` · test error ${v.error.toFixed(2)} %`;
+      payload.validated = ` · validation error ${v.error.toFixed(2)} %`;
       if (started) bar.update(payload);
     },
     onWarning: above,

@@ -1,20 +1,14 @@
 import { Command, Option } from 'commander';
 import { type BackendName } from '../backends';
 import { loadCifar10 } from '../data';
+import { duration } from '../duration';
 import { readExperiments } from '../train';
 import { PRECISIONS, type TrainOptions } from '../train/options';
 import { type Ending, runExperiments } from '../train/runExperiments';
 import { untilInterrupted } from './interrupt';
-import {
-  backendOption,
-  dataOption,
-  devicesOption,
-  jsonOption,
-  positive,
-  startBackend,
-  whole,
-} from './options';
-import { duration, reporter } from './progress';
+import { positive, whole } from './numbers';
+import { backendOption, dataOption, devicesOption, jsonOption, startBackend } from './options';
+import { reporter } from './progress';
 
 interface Options {
   data?: string;

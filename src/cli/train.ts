@@ -1,23 +1,25 @@
 import { Command, Option } from 'commander';
 import { type BackendName } from '../backends';
 import { loadCifar10 } from '../data';
+import { duration } from '../duration';
 import { findModel } from '../models';
 import { train, type TrainResult } from '../train';
-import { PRECISIONS, type TrainOptions } from '../train/options';
+import { type TrainOptions } from '../train/options';
 import { type Preset, presetExperiment, PRESETS } from '../train/presets';
 import { splitData } from '../train/runExperiment';
 import { untilInterrupted } from './interrupt';
+import { positive, whole } from './numbers';
 import {
   backendOption,
   dataOption,
   devicesOption,
   jsonOption,
   modelName,
-  positive,
+  precisionOption,
+  requireModel,
   startBackend,
-  whole,
 } from './options';
-import { duration, reporter } from './progress';
+import { reporter } from './progress';
 
 interface Options {
   model: string;
@@ -36,9 +38,8 @@ interface Options {
 
 /** `cifar train` */
 export function trainCommand(): Command {
-  return new Command('train')
+  return requireModel(new Command('train'))
     .description('Train one model by a recipe and score it on the test set.')
-    .requiredOption('--model <name>', "one of 'cifar models'; resnet20 is short for resnet20_v1")
     .addOption(
       new Option('--preset <name>', 'laptop: two epochs; the others: the recipe in experiments/')
         .choices(PRESETS)
@@ -46,7 +47,7 @@ export function trainCommand(): Command {
     )
     .option('--seed <n>', 'fixes initial weights, order and augmentation', whole(0))
     .option('--stop-after <steps>', 'end the run earlier than the recipe does', whole(1))
-    .addOption(new Option('--precision <name>', 'of products (back end xla)').choices(PRECISIONS))
+    .addOption(precisionOption())
     .option('--checkpoints <folder>', 'save the run here, and go on from what is saved here')
     .option('--checkpoint-minutes <minutes>', 'time between two checkpoints (default: 2)', positive)
     .option('--logdir <folder>', "write TensorBoard's event files here")
@@ -85,20 +86,26 @@ async function trainModel(options: Options): Promise<void> {
     }),
   ).finally(() => report.stop());
   if (options.json) console.log(JSON.stringify({ model: name, preset: options.preset, device, ...result }));
-  else console.log(describe(name, result, folder));
+  else console.log(describe(name, result, experiment.holdout > 0 ? 'validation' : 'test', folder));
   if (result.interrupted) process.exitCode = 130;
 }
 
-function describe(name: string, { final, best, step, steps, seconds }: TrainResult, folder?: string): string {
+/** @param split what `final` and `best` were measured on */
+function describe(
+  name: string,
+  { final, best, step, steps, seconds }: TrainResult,
+  split: 'test' | 'validation',
+  folder?: string,
+): string {
   if (!final) {
     const kept =
       folder === undefined ? 'nothing was saved (--checkpoints FOLDER does)' : `the same command goes on`;
     return `${name}: stopped at step ${step} of ${steps}; ${kept}`;
   }
   return (
-    `${name}: test error ${final.error.toFixed(2)} % after ${step} steps in ${duration(seconds)}` +
+    `${name}: ${split} error ${final.error.toFixed(2)} % after ${step} steps in ${duration(seconds)}` +
     (best && best.step !== final.step
-      ? ` (best on test ${best.error.toFixed(2)} % at step ${best.step})`
+      ? ` (best on ${split} ${best.error.toFixed(2)} % at step ${best.step})`
       : '')
   );
 }

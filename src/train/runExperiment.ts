@@ -2,14 +2,15 @@
 import * as path from 'node:path';
 import { type SelectedBackend } from '../backends';
 import { type Cifar10, MEAN, STD, subset } from '../data';
-import { projectRoot } from '../backends/projectRoot';
 import { UserError } from '../errors';
 import { MODELS } from '../models';
+import { projectRoot } from '../projectRoot';
 import { evaluate } from './evaluate';
 import { type Experiment } from './experiment';
 import { type CheckpointOptions, type TrainOptions, type TrainResult } from './options';
 import { currentCommit, readRecord, type RunRecord, writeRecord } from './record';
 import { learningRateAt } from './schedule';
+import { timeLimit } from './timeLimit';
 import { train } from './train';
 import { withPrecision } from './precision';
 
@@ -44,8 +45,8 @@ export type RunOutcome =
   | { status: 'interrupted'; result: TrainResult };
 
 /** The folders that runs use unless told otherwise. */
-export const RECORDS = path.join(projectRoot(), 'records');
-export const CHECKPOINTS = path.join(RECORDS, 'checkpoints');
+const RECORDS = path.join(projectRoot(), 'records');
+const CHECKPOINTS = path.join(RECORDS, 'checkpoints');
 
 /**
  * Trains an experiment to its end and writes its record. A run that has its record is skipped; one that was broken off goes on
@@ -69,7 +70,7 @@ export async function runExperiment(
     folder: path.join(options.checkpoints ?? CHECKPOINTS, experiment.name),
     everySeconds: options.everySeconds,
   };
-  const timeout = options.minutes === undefined ? [] : [AbortSignal.timeout(options.minutes * 60_000)];
+  const timeout = options.minutes === undefined ? [] : [timeLimit(options.minutes)];
   const signal = AbortSignal.any([...timeout, ...(options.signal ? [options.signal] : [])]);
   const model = experiment.build();
   try {
@@ -83,8 +84,7 @@ export async function runExperiment(
     });
     if (!result.final) return { status: 'interrupted', result };
     const finalTestError = parts.validation
-      ? (await withPrecision(experiment.options.precision ?? 'float32', () => evaluate(model, data.test)))
-          .error
+      ? (await withPrecision(precision, () => evaluate(model, data.test))).error
       : result.final.error;
     const record = await toRecord(experiment, options.backend, precision, result, finalTestError);
     writeRecord(records, record);

@@ -4,6 +4,7 @@ import { errorTest } from './errorTest';
 import { type Experiment } from './experiment';
 import { type Progress, type Validation } from './options';
 import { runExperiment, type RunExperimentOptions, type RunOutcome } from './runExperiment';
+import { timeLimit } from './timeLimit';
 
 /** Told of each experiment's training. */
 export interface Reporter {
@@ -38,7 +39,7 @@ export async function runExperiments(
   { onMessage, reporter, minutes, ...options }: RunExperimentsOptions,
 ): Promise<Ending[]> {
   requireOwnNames(experiments);
-  const limit = minutes === undefined ? [] : [AbortSignal.timeout(minutes * 60_000)];
+  const limit = minutes === undefined ? [] : [timeLimit(minutes)];
   const signal = AbortSignal.any([...limit, ...(options.signal ? [options.signal] : [])]);
   const broken = new Map<Experiment, string>();
   for (const experiment of experiments) {
