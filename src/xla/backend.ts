@@ -17,7 +17,7 @@ import {
 import { Calls } from './deferred';
 import { DeviceArray, deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
-import { type DType, type Value, constant, dependencies, inOrder, parameter, reshape } from './hlo';
+import { type DType, type Value, constant, dependencies, parameter, reshape } from './hlo';
 import { type PjrtBuffer } from './pjrt';
 import { type Runtime } from './runtime';
 
@@ -59,9 +59,13 @@ export const STORAGE: Partial<Record<DataType, DType>> = {
 const isPlaceholder = (v: Value): boolean =>
   v.op === 'region_parameter' || (v.op === 'parameter' && !(v.source instanceof DeviceArray));
 
+/** Whether all elements are one number: such a value is sooner made again than kept. */
+const isFilled = ({ op, operands: [x] }: Value): boolean =>
+  op === 'constant' || (op === 'broadcast_in_dim' && x.op === 'parameter' && x.size === 1);
+
 export class XlaBackend extends KernelBackend {
   readonly data = new DataStorage<Entry>(this, engine());
-  /** Tensors that were kept by a recorded function: they can't be computed after it. */
+  /** Values that can't be computed: of tensors that a recorded function kept, or too large, or refused by the compiler. */
   private readonly escaped = new WeakSet<Value>();
   /** Kernels that have been called, see deferred.ts. */
   readonly calls = new Calls();
@@ -216,11 +220,16 @@ export class XlaBackend extends KernelBackend {
     value.retain();
     try {
       await this.materializeAsync([value]);
-      const array = value.source as DeviceArray;
-      if (!array.hostData) await array.onDevice(this.runtime.client).ready();
+      await this.done(value);
     } finally {
       value.release();
     }
+  }
+
+  /** Resolves when the computation of a value that was started is done. */
+  private async done({ source }: Value): Promise<void> {
+    const array = source as DeviceArray;
+    if (!array.hostData) await array.onDevice(this.runtime.client).ready();
   }
 
   /** Whether jit records a function. */
@@ -256,18 +265,29 @@ export class XlaBackend extends KernelBackend {
     this.rootScope = scope;
   }
 
-  /** Starts the computation of every live tensor that has not been computed. */
-  flush(): void {
+  /**
+   * Starts the computation of every live tensor that has not been computed. Those that can't be are left: whoever reads one is told why.
+   * @returns for each program that was started one of its values
+   */
+  flush(): Value[] {
     this.recorded = 0;
     const pending = [...this.live.keys()].filter(v => v.op !== 'parameter' && !this.escaped.has(v));
-    if (pending.length === 0) return;
+    return this.startAll(pending);
+  }
+
+  private startAll(values: readonly Value[]): Value[] {
+    const pending = values.filter(v => v.op !== 'parameter');
+    if (pending.length === 0) return [];
     try {
       this.materialize(pending);
-    } catch (error) {
-      const astray = pending.filter(v => inOrder([v]).some(isPlaceholder));
-      if (astray.length === 0) throw error;
-      astray.forEach(v => this.escaped.add(v));
-      this.flush();
+      return [pending[0]];
+    } catch {
+      if (pending.length > 1) {
+        const half = Math.ceil(pending.length / 2);
+        return [...this.startAll(pending.slice(0, half)), ...this.startAll(pending.slice(half))];
+      }
+      this.escaped.add(pending[0]);
+      return [];
     }
   }
 
@@ -292,6 +312,7 @@ export class XlaBackend extends KernelBackend {
     used.forEach(v => v.retain());
     try {
       const program = await this.runtime.compileAsync(module, roots);
+      await this.runtime.turn([program]);
       const outputs = this.runtime.execute(program, this.buffers(module.parameters));
       roots.forEach((root, i) => (root.op === 'parameter' ? outputs[i].free() : root.bind(outputs[i])));
     } finally {
@@ -317,7 +338,7 @@ export class XlaBackend extends KernelBackend {
     for (let v = stack.pop(); v; v = stack.pop()) {
       if (seen.has(v)) continue;
       seen.add(v);
-      if (this.live.has(v) && v.op !== 'constant') roots.add(v);
+      if (this.live.has(v) && !isFilled(v)) roots.add(v);
       for (const operand of dependencies(v)) if (operand.op !== 'parameter') stack.push(operand);
     }
     return [...roots];
@@ -337,12 +358,12 @@ export class XlaBackend extends KernelBackend {
     return true;
   }
 
-  /** Wall time of `f` and of everything that it recorded. */
+  /** Wall time of `f`, which is called at once, and of everything that it recorded, until that is computed. */
   override async time(f: () => void): Promise<{ kernelMs: number }> {
-    this.flush();
+    if (!this.tracing) this.flush();
     const start = util.now();
     f();
-    this.flush();
+    if (!this.tracing) await Promise.all(this.flush().map(v => this.done(v)));
     return { kernelMs: util.now() - start };
   }
 

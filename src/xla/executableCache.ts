@@ -29,6 +29,9 @@ export interface CacheOptions {
 }
 
 const EXTENSION = '.xla';
+const DRAFT = '.draft';
+/** A draft that is older was left by a process that is gone. */
+const DRAFT_AGE_MS = 3_600_000;
 const MAGIC = Buffer.from('XLA-EXE1');
 const DIGEST_BYTES = 32;
 
@@ -137,7 +140,7 @@ export class ExecutableCache {
 
   /** A folder that can't be written, or a full disk, only means that the program is not kept. */
   private write(key: string, serialized: Uint8Array): void {
-    const draft = path.join(this.folder, `${key}.${process.pid}.draft`);
+    const draft = path.join(this.folder, `${key}.${process.pid}${DRAFT}`);
     try {
       fs.mkdirSync(this.folder, { recursive: true });
       fs.writeFileSync(draft, Buffer.concat([MAGIC, sha256(key, serialized), serialized]));
@@ -152,9 +155,14 @@ export class ExecutableCache {
     remove(this.file(key));
   }
 
+  /** Deletes what is too much, and the drafts of processes that were killed. */
   private shrink(): void {
-    const files = fs
-      .readdirSync(this.folder)
+    const names = fs.readdirSync(this.folder);
+    for (const name of names.filter(each => each.endsWith(DRAFT))) {
+      const file = path.join(this.folder, name);
+      if (Date.now() - statOf(file).mtimeMs > DRAFT_AGE_MS) remove(file);
+    }
+    const files = names
       .filter(name => name.endsWith(EXTENSION))
       .map(name => ({ file: path.join(this.folder, name), ...statOf(path.join(this.folder, name)) }))
       .sort((a, b) => b.mtimeMs - a.mtimeMs);

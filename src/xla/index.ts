@@ -65,12 +65,18 @@ export interface XlaInfo {
 
 let current: { info: XlaInfo; backend: XlaBackend } | undefined;
 
-/** Makes `xla` the backend of tfjs, on the best plugin that works. A second call keeps the client that there is. */
+/**
+ * Makes `xla` the backend of tfjs, on the best plugin that works. A second call keeps the client that there is.
+ * @throws XlaError when no plugin works, or the call names another one than is in use: tensors can't move between them
+ */
 export async function useXla(options: XlaOptions = {}): Promise<XlaInfo> {
-  const fits = current && (!options.plugin || options.plugin === current.info.plugin.path);
-  if (!current || !fits || (options.kind && options.kind !== current.info.plugin.kind))
-    current = open(options);
+  current ??= open(options);
   const { backend, info } = current;
+  const other = options.plugin && path.resolve(options.plugin) !== path.resolve(info.plugin.path);
+  if (other || (options.kind && options.kind !== info.plugin.kind))
+    throw new XlaError(
+      `This process computes on the plugin ${info.plugin.path} (${info.plugin.kind}) already: start another for ${options.plugin ?? options.kind}.`,
+    );
   if (options.native !== undefined) backend.runtime.native = options.native ? nativeTypes(info.native) : [];
   if (!(engine().findBackend('xla') instanceof XlaBackend)) registerBackend('xla', () => backend, 10);
   await setBackend('xla');

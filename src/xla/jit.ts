@@ -6,16 +6,17 @@
  * that weights and optimizer state never leave the device. Later calls with arguments of the same shapes only run the
  * program. Other shapes, or other plain values among the arguments, trace anew.
  */
-import { type Tensor, engine, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, engine, env, tidy } from '@tensorflow/tfjs-core';
 import { XlaBackend } from './backend';
 import { debugsNaNs } from './debug';
+import { attributesText } from './deferred';
 import { XlaError } from './errors';
-import { type CutOptions } from './hlo';
+import { type CutOptions, type Value } from './hlo';
 import { precisionPolicy } from './kernels/precision';
 import { compileParts, compilePartsAsync } from './parts';
 import { type Sharding } from './sharding';
 import { flatten } from './structure';
-import { type Trace, record, run } from './trace';
+import { type Trace, outputOfEach, record, run } from './trace';
 
 export interface JitOptions {
   /** Names the program in errors and dumps. */
@@ -57,9 +58,16 @@ export interface Jit<A extends unknown[], R> {
   readonly traces: number;
 }
 
-/** Compiles `fn` for the backend `xla`; on any other backend the function simply runs. */
+/**
+ * Compiles `fn` for the backend `xla`; on any other backend, and inside of a gradient, the function simply runs.
+ *
+ * What `fn` takes from outside of its arguments is looked at once, but for the values of variables: a learning rate set later, or an optimizer's
+ * `setWeights`, which puts new variables in the place of the old, are not seen. Make `jit(fn)` anew then.
+ */
 export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Jit<A, R> {
   const traces = new Map<string, Trace>();
+  /** The arguments of the traces: their types and plain values. */
+  const seen = new Set<string>();
   let count = 0;
   const name = options.name ?? (fn.name || 'jit');
   const tellTrace =
@@ -68,26 +76,31 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       if (count > 0) console.warn(`jit(${name}) is traced and compiled again: ${reason}`);
     });
 
-  const prepare = (args: A): { trace: Trace; backend: XlaBackend; tensors: Tensor[] } => {
+  const reasonFor = (types: string, kinds: readonly string[]): string => {
+    if (seen.size === 0) return 'first call';
+    return seen.has(types) ? 'new precision' : `new arguments (${kinds.join(', ') || 'plain values'})`;
+  };
+
+  const prepare = (args: A): { trace: Trace; backend: XlaBackend; given: Value[] } => {
     const { backend, backendName } = engine();
     if (!(backend instanceof XlaBackend))
       throw new XlaError(
         `jit(${name}): only the back end xla makes programs to be read, and ${backendName} is in use: tf.setBackend('xla').`,
       );
     const { tensors, structure } = flatten(args);
-    const kinds = tensors.map(t => {
-      const v = backend.settle(t);
-      return `${t.dtype}:${v.dtype}[${t.shape}]`;
-    });
-    const key = `${precisionPolicy()} ${kinds.join(' ')} ${JSON.stringify(structure)}`;
+    const given = tensors.map(t => backend.settle(t));
+    const kinds = tensors.map((t, i) => `${t.dtype}:${given[i].dtype}[${t.shape}]`);
+    const types = `${kinds.join(' ')} ${attributesText(structure)}`;
+    const key = `${precisionPolicy()} ${types}`;
     let trace = traces.get(key);
     if (!trace) {
-      tellTrace(traces.size === 0 ? 'first call' : `new arguments (${kinds.join(', ') || 'plain values'})`);
+      tellTrace(reasonFor(types, kinds));
+      seen.add(types);
       trace = record(backend, fn, args, { ...options, name });
       traces.set(key, trace);
       count++;
     }
-    return { trace, backend, tensors };
+    return { trace, backend, given };
   };
 
   const refuseForeign = ({ runtime }: XlaBackend): void => {
@@ -98,30 +111,45 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     );
   };
 
-  const onXla = (): boolean => engine().backend instanceof XlaBackend && !debugsNaNs();
+  /** Whether the function is compiled. Not where each operation is looked at: for its gradient, by the profiler, in search of NaNs. */
+  const onXla = (): boolean => {
+    const { backend, state } = engine();
+    const watched = state.gradientDepth > 0 || state.profiling || env().getBool('DEBUG') || debugsNaNs();
+    return backend instanceof XlaBackend && !watched;
+  };
 
   const call = (...args: A): R => {
     if (!onXla()) return plain(fn, args);
     if ((engine().backend as XlaBackend).tracing) return fn(...args);
-    const { trace, backend, tensors } = prepare(args);
+    const { trace, backend, given } = prepare(args);
     refuseForeign(backend);
     compileParts(backend.runtime, trace.parts);
-    return run(backend, trace, tensors) as R;
+    return run(backend, trace, given) as R;
   };
 
-  const start = async (args: A): Promise<{ result: R; assigned: readonly Tensor[] }> => {
-    if (!onXla()) return { result: plain(fn, args), assigned: [] };
-    const { trace, backend, tensors } = prepare(args);
+  const start = async (args: A): Promise<{ result: R; awaited: Tensor[] }> => {
+    if (!onXla()) {
+      const result = plain(fn, args);
+      return { result, awaited: flatten([result]).tensors };
+    }
+    const { trace, backend, given } = prepare(args);
     refuseForeign(backend);
-    await compilePartsAsync(backend.runtime, trace.parts);
-    return { result: run(backend, trace, tensors) as R, assigned: trace.assigned };
+    given.forEach(value => value.retain()); // the caller may dispose of the tensors now
+    try {
+      await compilePartsAsync(backend.runtime, trace.parts);
+      const result = run(backend, trace, given) as R;
+      const all = [...flatten([result]).tensors, ...trace.assigned];
+      return { result, awaited: outputOfEach(trace).map(i => all[i]) };
+    } finally {
+      given.forEach(value => value.release());
+    }
   };
 
   const launch = async (...args: A): Promise<R> => (await start(args)).result;
 
   const asynchronous = async (...args: A): Promise<R> => {
-    const { result, assigned } = await start(args);
-    await ready([result, assigned.slice(0, 1)]); // a program's outputs are there all at once
+    const { result, awaited } = await start(args);
+    await ready(awaited);
     return result;
   };
 
@@ -131,9 +159,8 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   const optimized = (args: A): string => {
     const { trace, backend } = prepare(args);
     refuseForeign(backend);
-    compileParts(backend.runtime, trace.parts);
-    const programs = new Set(trace.parts.map(part => part.program!.executable));
-    return [...programs].map(executable => executable.optimizedProgram()).join('\n');
+    const programs = new Set(compileParts(backend.runtime, trace.parts));
+    return [...programs].map(({ executable }) => executable.optimizedProgram()).join('\n');
   };
 
   return Object.defineProperties(call, {
@@ -154,8 +181,9 @@ function plain<A extends unknown[], R>(fn: (...args: A) => R, args: A): R {
  * Errors of the device come here at the latest.
  */
 export async function ready(result: unknown): Promise<void> {
-  const { backend } = engine();
-  const wait = (t: Tensor): Promise<unknown> =>
-    backend instanceof XlaBackend ? backend.ready(t.dataId) : t.data();
+  const wait = (t: Tensor): Promise<unknown> => {
+    const { backend } = engine();
+    return backend instanceof XlaBackend && backend.data.has(t.dataId) ? backend.ready(t.dataId) : t.data();
+  };
   await Promise.all(flatten([result]).tensors.map(wait));
 }

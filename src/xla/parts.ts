@@ -23,7 +23,6 @@ export interface TracePart extends ProgramText {
   readonly last: readonly number[];
   /** By parameter: the axis along which it is split over the devices. */
   readonly splitAxes: readonly (number | undefined)[];
-  program?: Program;
 }
 
 export interface PartsOptions {
@@ -95,14 +94,15 @@ export function makeParts(
   return { parts, parameters, roots: roots.map(root => results.get(root)!) };
 }
 
-/** Compiles what has no program yet. */
-export function compileParts(runtime: Runtime, parts: readonly TracePart[]): void {
-  for (const part of parts) part.program ??= runtime.compile(part, part.types);
+/** The parts' programs; compiles what the runtime does not have, or has no more. */
+export function compileParts(runtime: Runtime, parts: readonly TracePart[]): Program[] {
+  return parts.map(part => runtime.compile(part, part.types));
 }
 
-/** As `compileParts`, off the event loop, several at a time. */
+/** As `compileParts`, off the event loop, several at a time. Resolves when the first can be started without waiting. */
 export async function compilePartsAsync(runtime: Runtime, parts: readonly TracePart[]): Promise<void> {
-  await Promise.all(parts.map(async part => (part.program ??= await runtime.compileAsync(part, part.types))));
+  const programs = await Promise.all(parts.map(part => runtime.compileAsync(part, part.types)));
+  await runtime.turn(programs);
 }
 
 /**
@@ -120,13 +120,15 @@ export function runParts(
 ): DeviceArray[] {
   const slots = [...parameters];
   try {
-    for (const { program, inputs, outputs, donated, last, splitAxes, partitions } of parts) {
+    for (const part of parts) {
+      const { inputs, outputs, donated, last, splitAxes, partitions } = part;
+      const program = runtime.compile(part, part.types);
       const given = inputs.map(slot => slots[slot]);
       const keep = donated.filter(i => kept(inputs[i]));
       const made = partitions
-        ? executeOnDevices(runtime, program!, given, splitAxes, partitions, keep)
+        ? executeOnDevices(runtime, program, given, splitAxes, partitions, keep)
         : runtime.execute(
-            program!,
+            program,
             given.map(array => array.onDevice(runtime.client)),
             keep,
           );

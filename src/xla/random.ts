@@ -26,6 +26,7 @@ import {
   tidy,
   util,
 } from '@tensorflow/tfjs-core';
+import { XlaError } from './errors';
 
 /** Kernel name: inputs {seed: int32[2]}, attributes {shape}; output float32 in [0, 1) with 24 random bits each. */
 export const THREEFRY = 'ThreefryUniform';
@@ -63,7 +64,7 @@ const words = {
 };
 
 /** Uniform numbers in [0, 1) on the host. */
-export function threefryUniform(seed: ArrayLike<number>, size: number): Float32Array {
+function threefryUniform(seed: ArrayLike<number>, size: number): Float32Array {
   const out = new Float32Array(size);
   const half = Math.ceil(size / 2);
   for (let i = 0; i < half; i++) {
@@ -96,7 +97,7 @@ function ensureKernel(backendName: string): void {
  */
 export function statelessUniform(shape: readonly number[], seed: Tensor1D, min = 0, max = 1): Tensor {
   if (seed.dtype !== 'int32' || seed.shape.length !== 1 || seed.shape[0] !== 2) {
-    throw new Error(`The seed must be an int32 tensor of shape [2], not ${seed.dtype} [${seed.shape}].`);
+    throw new XlaError(`The seed must be an int32 tensor of shape [2], not ${seed.dtype} [${seed.shape}].`);
   }
   return tidy(() => {
     ensureKernel(engine().backendName);

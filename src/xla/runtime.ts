@@ -14,11 +14,14 @@ import {
   printModule,
 } from './hlo';
 import { joinCalls } from './native/join';
-import { type CompileOptions, type PjrtBuffer, type PjrtClient, type PjrtExecutable } from './pjrt';
+import {
+  type CompileOptions,
+  type Completion,
+  type PjrtBuffer,
+  type PjrtClient,
+  type PjrtExecutable,
+} from './pjrt';
 import { Recent } from './recent';
-
-/** Programs kept in memory. */
-const CACHE_SIZE = 2048;
 
 /** Bytes of temporary memory from which programs on a CPU run one at a time: each that waits has its memory already. */
 const LARGE = 2 ** 28;
@@ -44,14 +47,12 @@ export class Runtime {
   /** Platform that programs are written for, as plugins name it: `XLA_WRITE_FOR` or the client's, except while `jit` records for another. */
   platform: string;
   readonly stats: RuntimeStats = { compiled: 0, loaded: 0, executed: 0, compileMs: 0 };
-  private readonly programs = new Recent<string, Program>(CACHE_SIZE, ({ executable }) =>
-    executable.destroy(),
-  );
+  private readonly programs: Recent<string, Program>;
   /** By a graph's structure its text, and which of the structure's parameters are the program's. */
-  private readonly printed = new Recent<string, { text: string; order: readonly number[] }>(CACHE_SIZE);
+  private readonly printed: Recent<string, { text: string; order: readonly number[] }>;
   private readonly pending = new Map<string, Promise<Program>>();
-  /** Of the program under way that runs alone, by device: waits until it is done. */
-  private underWay: (() => void)[] = [];
+  /** Of the program under way that runs alone, by device: its end. */
+  private underWay: Completion[] = [];
 
   constructor(
     readonly client: PjrtClient,
@@ -60,7 +61,11 @@ export class Runtime {
     private readonly disk?: ExecutableCache,
     /** Element types that the kernels of native/ compute with, which programs may call; none while `jit` records for several devices. */
     public native: readonly DType[] = [],
+    /** Programs kept in memory. */
+    limit = 2048,
   ) {
+    this.programs = new Recent(limit, ({ executable }) => executable.destroy());
+    this.printed = new Recent(limit);
     this.platform = process.env.XLA_WRITE_FOR || client.platformName;
   }
 
@@ -111,9 +116,9 @@ export class Runtime {
     const stored = await this.disk?.loadAsync(module.text, options);
     const executable =
       stored ?? (await this.explain(module, () => this.client.compileAsync(module.text, options)));
-    return (
-      this.programs.get(module.text) ?? this.keep(module, executable, outputs, start, stored !== undefined)
-    );
+    const first = this.programs.get(module.text); // compiled meanwhile, for a caller that could not wait
+    if (first) executable.destroy();
+    return first ?? this.keep(module, executable, outputs, start, stored !== undefined);
   }
 
   /** Starts the program and returns its results, which may still be under way; reading one waits for it. */
@@ -124,11 +129,16 @@ export class Runtime {
     return buffers.map((buffer, i) => DeviceArray.fromBuffer(program.outputs[i], buffer));
   }
 
+  /** Resolves when programs can be started without blocking: see `start`. */
+  async turn(programs: readonly Program[]): Promise<void> {
+    if (programs.some(({ alone }) => alone)) await Promise.all(this.underWay.map(end => end.ready()));
+  }
+
   /** Calls `run`, which starts the program and gives the results by device; one that runs alone waits for the one before. */
   start(program: Program, run: () => PjrtBuffer[][]): PjrtBuffer[][] {
     this.stats.executed++;
     if (!program.alone) return run();
-    this.underWay.splice(0).forEach(finish => finish());
+    this.underWay.splice(0).forEach(end => end.wait());
     const results = run();
     this.underWay = results.flatMap(([first]) => (first ? [first.completion()] : []));
     return results;

@@ -29,10 +29,10 @@ export function scan<A extends unknown[], R>(fn: (...args: A) => R, options: Jit
     const { tensors } = flatten(args);
     const counts = new Set(tensors.map(t => t.shape[0]));
     const [count] = counts;
-    if (counts.size !== 1 || count === undefined) {
+    if (counts.size !== 1 || !count) {
       const shapes = tensors.map(t => `[${t.shape}]`).join(', ') || 'no tensor';
       throw new XlaError(
-        `scan(${name}): the arguments need one leading axis, the number of steps; got ${shapes}.`,
+        `scan(${name}): the arguments need one leading axis, the number of steps, at least one; got ${shapes}.`,
       );
     }
     const backend = engine().backend;

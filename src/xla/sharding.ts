@@ -101,20 +101,23 @@ export function executeOnDevices(
 ): DeviceArray[] {
   const { client } = runtime;
   const temporary: PjrtBuffer[] = [];
-  const columns = inputs.map((array, i) => {
-    const axis = axes[i];
-    if (axis === undefined) return array.onDevices(client, devices);
-    const parts = uploadParts(array, axis, devices, client);
-    temporary.push(...parts);
-    return parts;
-  });
-  const rows = Array.from({ length: devices }, (_, device) => columns.map(column => column[device]));
-  const results = runtime.start(program, () => program.executable.executeParts(rows, { keep }));
-  temporary.forEach(buffer => buffer.destroy());
-  return program.outputs.map((type, i) =>
-    DeviceArray.fromBuffers(
-      type,
-      results.map(result => result[i]),
-    ),
-  );
+  try {
+    const columns = inputs.map((array, i) => {
+      const axis = axes[i];
+      if (axis === undefined) return array.onDevices(client, devices);
+      const parts = uploadParts(array, axis, devices, client);
+      temporary.push(...parts);
+      return parts;
+    });
+    const rows = Array.from({ length: devices }, (_, device) => columns.map(column => column[device]));
+    const results = runtime.start(program, () => program.executable.executeParts(rows, { keep }));
+    return program.outputs.map((type, i) =>
+      DeviceArray.fromBuffers(
+        type,
+        results.map(result => result[i]),
+      ),
+    );
+  } finally {
+    temporary.forEach(buffer => buffer.destroy());
+  }
 }

@@ -1,5 +1,6 @@
 /** Nested arguments and results ↔ flat lists of tensors. */
 import { Tensor } from '@tensorflow/tfjs-core';
+import { XlaError } from './errors';
 
 /** The shape of nested data with tensors replaced by their place in the list; serializable, so it can be a key. */
 export type Structure =
@@ -16,7 +17,7 @@ export function flatten(data: unknown): { tensors: Tensor[]; structure: Structur
     if (Array.isArray(x)) return { list: x.map(visit) };
     if (x === null || typeof x !== 'object') {
       if (typeof x === 'function' || typeof x === 'symbol' || typeof x === 'bigint') {
-        throw new Error(
+        throw new XlaError(
           `jit takes tensors, plain values, arrays and plain objects of them, not a ${typeof x}.`,
         );
       }
@@ -24,7 +25,7 @@ export function flatten(data: unknown): { tensors: Tensor[]; structure: Structur
     }
     const proto: unknown = Object.getPrototypeOf(x);
     if (proto !== Object.prototype && proto !== null && (proto as object).constructor?.name !== 'Object') {
-      throw new Error(
+      throw new XlaError(
         `jit takes tensors, plain values, arrays and plain objects, not a ${x.constructor.name}.`,
       );
     }

@@ -23,8 +23,9 @@ export interface Trace {
 /** Variables that a trace made: they get their initial values, and the function is traced again. */
 type NewVariables = Map<Variable, Value>;
 
-/** Every variable that there is. */
-export const variables = (): Variable[] => Object.values(engine().registeredVariables);
+/** Every variable that there is, but those of strings, which no program knows. */
+export const variables = (): Variable[] =>
+  Object.values(engine().registeredVariables).filter(({ dtype }) => dtype !== 'string');
 
 /** Tells of each variable that is made until the function returned is called. */
 function watchVariables(tell: (variable: Variable) => void): () => void {
@@ -46,12 +47,16 @@ interface RecordOptions {
   readonly platform?: string;
 }
 
-/** Runs `fn` once on tensors without data and makes a program of what its kernels recorded. */
+/**
+ * Runs `fn` once on tensors without data and makes a program of what its kernels recorded.
+ * @param again whether this is the second try, after one that made variables
+ */
 export function record<A extends unknown[], R>(
   backend: XlaBackend,
   fn: (...args: A) => R,
   args: A,
   options: RecordOptions,
+  again = false,
 ): Trace {
   const { name, sharding } = options;
   const { runtime } = backend;
@@ -93,11 +98,12 @@ export function record<A extends unknown[], R>(
     unwatch();
     if (created.size > 0) {
       // The function made variables (an optimizer's slots): trace it again with them.
+      if (again) throw new XlaError(`jit(${name}) makes variables at every call: make them outside.`);
       initialize(backend, created, name);
       backend.unknown = undefined;
       [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
       created.clear();
-      return record(backend, fn, args, options);
+      return record(backend, fn, args, options, true);
     }
     backend.unknown = undefined;
     return finish(backend, { traced, assigned, updates, before, placeholders }, options);
@@ -186,6 +192,12 @@ function finish(
   };
 }
 
+/** Of each program one root, by its index: a program's outputs are there all at once. */
+export function outputOfEach({ parts, roots }: Trace): number[] {
+  const indices = parts.map(({ outputs }) => roots.findIndex(slot => outputs.includes(slot)));
+  return indices.filter(i => i >= 0);
+}
+
 /** The value, retained once more. */
 export function retained(value: Value): Value {
   value.retain();
@@ -206,16 +218,16 @@ export function assign(backend: XlaBackend, variable: Variable, value: Value): v
   if (backend.refCount(variable.dataId) === 1) {
     backend.setValue(variable.dataId, value);
   } else {
-    const tensor = engine().makeTensorFromTensorInfo(backend.makeTensorInfo(value, variable.dtype));
+    const tensor = engine().makeTensorFromTensorInfo(backend.makeTensorInfo(value, variable.dtype), backend);
     variable.assign(tensor as never);
     tensor.dispose();
   }
 }
 
-/** Runs a recorded function, whose programs are compiled, on the data of `tensors` and of the variables. */
-export function run(backend: XlaBackend, trace: Trace, tensors: readonly Tensor[]): unknown {
+/** Runs a recorded function, whose programs are compiled, on the arguments' data and the variables'. */
+export function run(backend: XlaBackend, trace: Trace, given: readonly Value[]): unknown {
   const values = trace.origins.map(origin => {
-    if (typeof origin === 'number') return backend.settle(tensors[origin]);
+    if (typeof origin === 'number') return given[origin];
     if ('dataId' in origin) {
       if (origin.isDisposed)
         throw new XlaError(`The variable ${origin.name}, which a jit function uses, was disposed.`);
@@ -225,10 +237,11 @@ export function run(backend: XlaBackend, trace: Trace, tensors: readonly Tensor[
   });
   const pending = values.filter(v => v.op !== 'parameter');
   if (pending.length > 0) backend.materialize(pending);
-  // Memory that something else still refers to (a clone, a pending graph) is not given away.
+  const argued = new Set(given);
+  // Memory that something else still refers to (an argument, a clone, a pending graph) is not given away.
   const kept = (slot: number): boolean => {
     const origin = trace.origins[slot] as Variable;
-    return values[slot].uses > 1 || backend.refCount(origin.dataId) > 1;
+    return argued.has(values[slot]) || values[slot].uses > 1 || backend.refCount(origin.dataId) > 1;
   };
   const arrays = values.map(v => v.source as DeviceArray);
   const made = new Map<DeviceArray, Value>();
@@ -238,7 +251,7 @@ export function run(backend: XlaBackend, trace: Trace, tensors: readonly Tensor[
   });
   trace.assigned.forEach((variable, i) => assign(backend, variable, outputs[trace.resultTypes.length + i]));
   const results = trace.resultTypes.map(({ dtype }, i) =>
-    engine().makeTensorFromTensorInfo(backend.makeTensorInfo(outputs[i], dtype)),
+    engine().makeTensorFromTensorInfo(backend.makeTensorInfo(outputs[i], dtype), backend),
   );
   return (unflatten(trace.results, results) as unknown[])[0];
 }

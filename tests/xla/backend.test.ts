@@ -1,4 +1,5 @@
 /** Lazy execution: what is computed when, what stays in memory, and what tfjs promises about tensors. */
+import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { debugNaNs, jit, scan, useXla, xlaStats } from '../../src/xla';
 
@@ -22,6 +23,14 @@ describe('lazy execution', () => {
     expect(await counted(() => y.data())).toMatchObject({ executed: 1 });
     expect(await counted(() => y.data())).toMatchObject({ executed: 0 });
     expect(y.dataSync()[0]).toBeCloseTo(Math.sqrt(4 + 9 + 16), 5);
+  });
+
+  test('a loop compiles once, also when a number to fill with changes', async () => {
+    const filled = (x: number) => tf.tidy(() => tf.fill([3], x).add(1).dataSync()[0]);
+    filled(0);
+    const numbers: number[] = [];
+    const { compiled } = await counted(() => [0.5, 7, -1].forEach(x => numbers.push(filled(x))));
+    expect({ compiled, numbers }).toEqual({ compiled: 0, numbers: [1.5, 8, 0] });
   });
 
   test('a loop compiles once, also when a scalar changes', async () => {
@@ -102,7 +111,7 @@ describe('memory', () => {
 
   test('tf.memory tells what lies on the device', async () => {
     const before = xlaStats().bytes;
-    const x = tf.fill([1000], 2).exp();
+    const x = tf.tidy(() => tf.fill([1000], 2).exp());
     await x.data();
     expect((tf.memory() as unknown as { numBytesOnDevice: number }).numBytesOnDevice).toBe(before + 4000);
     x.dispose();
@@ -201,6 +210,34 @@ test('without enough memory: an error that says what to do, and the back end wor
   expect([...(await tf.tensor1d([1, 2]).add(1).data())]).toEqual([2, 3]);
 });
 
+test('a tensor that can not be computed leaves others alone, and says why when it is read', async () => {
+  const bad = tf.fill(TOO_LARGE, 1);
+  const v = tf.variable(tf.scalar(0));
+  for (let i = 0; i < 250; i++) tf.tidy(() => v.assign(v.add(1)));
+  const kept = v.mul(2);
+  expect(jit((x: tf.Tensor) => x.add(1))(tf.scalar(1)).dataSync()[0]).toBe(2);
+  expect(v.dataSync()[0]).toBe(250);
+  expect(kept.dataSync()[0]).toBe(500);
+  expect(() => bad.dataSync()).toThrow(/out of memory/);
+  tf.dispose([bad, v, kept]);
+});
+
+test('profile, time and the debug mode of TensorFlow.js, with jit too', async () => {
+  const f = jit((x: tf.Tensor) => x.mul(3).add(1));
+  const { kernels } = await tf.profile(() => f(tf.ones([10])));
+  expect(kernels.map(({ name }) => name)).toEqual(['Multiply', 'Add']);
+  expect((await tf.time(() => f(tf.ones([10])))).kernelMs).toBeGreaterThan(0);
+  tf.env().set('DEBUG', true);
+  const log = jest.spyOn(console, 'log').mockImplementation();
+  try {
+    expect(f(tf.scalar(2)).dataSync()[0]).toBe(7);
+    await new Promise(resolve => setTimeout(resolve, 50)); // the profiler's own reads
+  } finally {
+    tf.env().set('DEBUG', false);
+    log.mockRestore();
+  }
+});
+
 describe('debugNaNs', () => {
   afterEach(() => debugNaNs(false));
   test('names the operation that made the first NaN, and the line that called it', () => {
@@ -218,4 +255,37 @@ describe('debugNaNs', () => {
       /^Neg\(float32 \[1048576,67108864\]\) failed, called at .*backend\.test\.ts:\d+.*: The device is out of memory\. Use a smaller batch/,
     );
   });
+});
+
+test('tf.time waits until what it measures is computed', async () => {
+  const x = tf.randomUniform([700, 700]);
+  await x.data();
+  const power = (): tf.Tensor =>
+    tf.tidy(() => {
+      let y = x;
+      for (let i = 0; i < 12; i++) y = y.matMul(x).div(350);
+      return y;
+    });
+  tf.dispose(power().dataSync() as never); // compiled
+  const waits: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    let y!: tf.Tensor;
+    await tf.time(() => (y = power()));
+    const start = performance.now();
+    y.dataSync();
+    waits.push(performance.now() - start);
+    y.dispose();
+  }
+  const start = performance.now();
+  power().dataSync();
+  expect(Math.min(...waits)).toBeLessThan((performance.now() - start) / 4);
+  x.dispose();
+});
+
+test('a process stays with its plugin, and says so when another is asked for', async () => {
+  const { plugin } = await useXla();
+  await useXla({ plugin: path.relative(process.cwd(), plugin.path) });
+  await expect(useXla({ plugin: '/another/pjrt.so' })).rejects.toThrow(
+    `This process computes on the plugin ${plugin.path} (cpu) already: start another for /another/pjrt.so.`,
+  );
 });

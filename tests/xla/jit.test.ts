@@ -1,5 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import { jit, scan, seedTensor, statelessNormal, statelessUniform, useXla, xlaStats } from '../../src/xla';
+import {
+  jit,
+  ready,
+  scan,
+  seedTensor,
+  setPrecisionPolicy,
+  statelessNormal,
+  statelessUniform,
+  useXla,
+  xlaStats,
+} from '../../src/xla';
 import { threefry } from '../../src/xla/random';
 
 beforeAll(() => useXla());
@@ -33,6 +43,91 @@ describe('jit', () => {
     expect(xlaStats().arrays).toBe(arrays);
     expect(step.stablehlo(one)).toContain('tf.aliasing_output');
     expect(step.traces).toBe(1);
+  });
+
+  test('plain arguments that differ are programs that differ, be they no finite numbers', () => {
+    const reasons: string[] = [];
+    const f = jit((x: tf.Tensor, k: number | null) => x.add(k === null ? 100 : k), {
+      onTrace: reason => reasons.push(reason),
+    });
+    const of = (k: number | null) => f(tf.scalar(1), k).dataSync()[0];
+    expect([Infinity, -Infinity, NaN, null].map(of)).toEqual([Infinity, -Infinity, NaN, 101]);
+    expect(jit((x: tf.Tensor, k: number) => x.div(k))(tf.scalar(1), -0).dataSync()[0]).toBe(-Infinity);
+    setPrecisionPolicy('mixed_bfloat16');
+    try {
+      of(null);
+    } finally {
+      setPrecisionPolicy('float32');
+    }
+    expect(reasons.slice(-2)).toEqual(['new arguments (float32:f32[])', 'new precision']);
+  });
+
+  test('inside of a gradient it is part of what is differentiated', () => {
+    const w = tf.variable(tf.scalar(3));
+    const f = jit((x: tf.Tensor) => x.mul(w));
+    expect(
+      tf
+        .grad(x => f(x).add(x))(tf.scalar(5))
+        .dataSync()[0],
+    ).toBe(4);
+    expect(tf.variableGrads(() => f(tf.scalar(5)) as tf.Scalar).grads[w.name].dataSync()[0]).toBe(5);
+    w.dispose();
+  });
+
+  test('a variable may be an argument and be assigned, too', () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const f = jit((x: tf.Tensor) => {
+      w.assign(w.add(x) as tf.Tensor1D);
+      return x.mul(2);
+    });
+    expect([f(w), f(w)].map(y => [...y.dataSync()])).toEqual([
+      [2, 4],
+      [4, 8],
+    ]);
+    expect([...w.dataSync()]).toEqual([4, 8]);
+    w.dispose();
+  });
+
+  test('arguments may be disposed of, and the back end changed, before an asynchronous call resolves', async () => {
+    const f = jit((x: tf.Tensor) => x.add(1));
+    for (const call of [f.async, f.launch]) {
+      const x = tf.tensor1d([1, 2]);
+      const promise = call(x);
+      x.dispose();
+      await tf.setBackend('cpu');
+      const y = await promise;
+      await useXla();
+      expect([...(await y.data())]).toEqual([2, 3]);
+      y.dispose();
+    }
+  });
+
+  test('a variable of strings is in nobody’s way', () => {
+    const names = tf.variable(tf.tensor1d(['a', 'b']));
+    expect(jit((x: tf.Tensor) => x.add(1))(tf.scalar(1)).dataSync()[0]).toBe(2);
+    names.dispose();
+  });
+
+  test('a function that makes variables at every call is refused', () => {
+    const { numTensors } = tf.memory();
+    const f = jit((x: tf.Tensor) => x.add(tf.variable(tf.scalar(1), true)), { name: 'careless' });
+    const x = tf.scalar(1);
+    expect(() => f(x)).toThrow('jit(careless) makes variables at every call: make them outside.');
+    x.dispose();
+    expect(tf.memory().numTensors - numTensors).toBeLessThan(4);
+  });
+
+  test('a call can be launched: it resolves before the results are there, `ready` when they are', async () => {
+    const w = tf.variable(tf.ones([200, 200]));
+    const f = jit(() => {
+      w.assign(w.matMul(w).div(200));
+      return w.sum();
+    });
+    const sums = [await f.launch(), await f.launch(), await f.launch()];
+    await ready(sums);
+    expect(sums.map(sum => Math.round(sum.dataSync()[0]))).toEqual([40_000, 40_000, 40_000]);
+    await expect(ready({ nested: [sums[0]], of: 'no tensor' })).resolves.toBeUndefined();
+    tf.dispose([w, ...sums]);
   });
 
   test('on another back end there is no program to read, and the error says so', async () => {

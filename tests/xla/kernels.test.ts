@@ -32,7 +32,11 @@ function agree(call: Call): void {
       expected.map(({ shape, dtype }) => ({ shape, dtype })),
     );
     found.forEach(({ values }, i) =>
-      values.forEach((value, j) => expect(value).toBeCloseTo(expected[i].values[j], 3)),
+      values.forEach((value, j) => {
+        const other = expected[i].values[j];
+        if (Number.isNaN(other)) expect(value).toBeNaN();
+        else expect(value).toBeCloseTo(other, 3);
+      }),
     );
   }
 }
@@ -173,4 +177,59 @@ test('places in a sorted sequence', () => {
   const sorted = () => tf.tensor2d([0, 3, 3, 9, 10, 1, 2, 3, 4, 5], [2, 5]);
   const values = () => tf.tensor2d([9, 3, 4.5, 11, -1, 0, 6, 4, 3.5, 1], [2, 5]);
   for (const side of ['left', 'right'] as const) agree(() => tf.searchSorted(sorted(), values(), side));
+});
+
+test('argMax and argMin point into their axis, whatever is in it', () => {
+  const x = () =>
+    tf.tensor2d([
+      [NaN, NaN],
+      [NaN, 1],
+      [-Infinity, -Infinity],
+      [Infinity, Infinity],
+      [1, 1],
+    ]);
+  expect(x().argMax(1).dataSync()).toEqual(Int32Array.from([0, 1, 0, 0, 0]));
+  expect(x().argMin(1).dataSync()).toEqual(Int32Array.from([0, 1, 0, 0, 0]));
+});
+
+describe('what other back ends take, too', () => {
+  test('where with an integer and a float gives floats', () => {
+    agree(() => tf.where(tf.tensor1d([1, 0], 'bool'), tf.zeros([2], 'int32'), tf.tensor1d([0.5, 0.7])));
+  });
+  test('maximum and minimum are NaN where either is', () => {
+    const [a, b] = [() => tf.tensor1d([NaN, 1, NaN, 2]), () => tf.tensor1d([1, NaN, NaN, 3])];
+    agree(() => [tf.maximum(a(), b()), tf.minimum(a(), b()), tf.maximum(0, b())]);
+  });
+  test('integers where fractions are computed or given', () => {
+    const x = () => tf.tensor1d([-9, -1, 0, 1, 9], 'int32');
+    agree(() => [
+      tf.clipByValue(x(), -2.5, 2.5),
+      tf.clipByValue(x(), -Infinity, 4),
+      tf.fill([2], 2.7, 'int32'),
+    ]);
+    agree(() => tf.oneHot(tf.tensor1d([0, 2], 'int32'), 3, 1.5, -0.5));
+    agree(() => tf.mod(x(), tf.zerosLike(x())));
+    agree(() =>
+      tf.conv2dTranspose(
+        tf.ones<tf.Rank.R4>([1, 2, 2, 1], 'int32'),
+        tf.ones([2, 2, 1, 1]),
+        [1, 4, 4, 1],
+        2,
+        'same',
+      ),
+    );
+    agree(() =>
+      tf.conv3d(tf.ones<tf.Rank.R5>([1, 2, 2, 2, 1], 'int32'), tf.ones([2, 2, 2, 1, 1]), 1, 'same'),
+    );
+  });
+  test('products of booleans count', () => {
+    const x = () => tf.tensor2d([1, 1, 0, 1, 1, 1], [2, 3], 'bool');
+    agree(() => tf.matMul(x(), x(), false, true).toInt());
+  });
+  test('no rows of nothing', () => {
+    agree(() => tf.gather(tf.zeros([0, 4]), tf.tensor1d([], 'int32')));
+  });
+  test('asinh of what has no square', () => {
+    agree(() => tf.asinh(tf.tensor1d([3e38, -3e38, Infinity, -Infinity, 1e9, 1e-9, 0])));
+  });
 });

@@ -5,6 +5,7 @@ import {
   setPrecisionPolicy,
   statelessNormal,
   statelessUniform,
+  uint8Tensor,
   useXla,
 } from '../../src/xla';
 
@@ -54,4 +55,14 @@ test('a policy traces anew, and is seen in the program', () => {
   setPrecisionPolicy('mixed_bfloat16');
   expect(product.stablehlo(a)).toContain('bf16');
   expect(product.traces).toBe(3);
+});
+
+test('numbers of both precisions can be stacked and concatenated, as float32, and with integers', () => {
+  setPrecisionPolicy('mixed_bfloat16');
+  const products = tf.tensor2d([[1.5]]).matMul(tf.tensor2d([[1]]));
+  expect(tf.stack([products, tf.ones([1, 1])]).dataSync()).toEqual(Float32Array.from([1.5, 1]));
+  expect(tf.concat([products, tf.ones([1, 1])]).dataSync()).toEqual(Float32Array.from([1.5, 1]));
+  const bytes = uint8Tensor(Uint8Array.from([200]), [1]);
+  expect(tf.stack([bytes, tf.tensor1d([300], 'int32')]).dataSync()).toEqual(Int32Array.from([200, 300]));
+  expect(() => tf.stack([products, tf.ones([1, 1], 'int32')])).toThrow(/matching dtypes/);
 });

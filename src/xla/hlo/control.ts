@@ -4,19 +4,18 @@ import { several } from './region';
 import { sameShape, typeText } from './types';
 import { Value } from './value';
 
-/** Sorts several values of one shape together along `axis`; `before(a, b)` over scalars of the first. */
+/** Sorts several values of one shape together along `axis`, equal ones in their order; `before(a, b)` over scalars of the first. */
 export function sort(
   xs: readonly Value[],
   axis: number,
   before: (a: readonly Value[], b: readonly Value[]) => Value,
-  stable = true,
 ): Value[] {
   const pairs = xs.map(x => [0, 1].map(() => new Value('region_parameter', [], x.dtype, [])));
   const result = before(
     pairs.map(p => p[0]),
     pairs.map(p => p[1]),
   );
-  return several('sort', xs, xs, { dimension: i64(axis), is_stable: bool(stable) }, [
+  return several('sort', xs, xs, { dimension: i64(axis), is_stable: bool(true) }, [
     { parameters: pairs.flat(), results: [result] },
   ]);
 }

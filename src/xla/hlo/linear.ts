@@ -16,17 +16,14 @@ export interface ConvolutionOptions {
   readonly padding: readonly (readonly [number, number])[];
   readonly lhsDilation?: readonly number[];
   readonly rhsDilation?: readonly number[];
-  readonly reversal?: readonly boolean[];
   readonly featureGroups?: number;
   readonly batchGroups?: number;
   readonly precision?: Precision;
-  readonly accumulate?: DType;
 }
 
 /** Convolution in the general form of the spec ("convolution"). */
 export function convolution(lhs: Value, rhs: Value, o: ConvolutionOptions): Value {
   const { layout, strides, padding } = o;
-  const spatial = strides.length;
   const ones = strides.map(() => 1);
   const window: Window = {
     size: strides.map((_, i) => rhs.shape[layout.rhs.indexOf(String(i))]),
@@ -50,12 +47,12 @@ export function convolution(lhs: Value, rhs: Value, o: ConvolutionOptions): Valu
     return windowed(lhs.shape[layout.lhs.indexOf(letter)], Number(letter), window);
   });
   const text = (letters: string): string => `[${[...letters].join(', ')}]`;
-  return new Value('convolution', [lhs, rhs], o.accumulate ?? lhs.dtype, shape, {
+  return new Value('convolution', [lhs, rhs], lhs.dtype, shape, {
     window_strides: i64s(strides),
     padding: padText(padding),
     lhs_dilation: i64s(o.lhsDilation ?? ones),
     rhs_dilation: i64s(o.rhsDilation ?? ones),
-    window_reversal: `array<i1: ${(o.reversal ?? new Array<boolean>(spatial).fill(false)).map(bool).join(', ')}>`,
+    window_reversal: `array<i1: ${ones.map(() => bool(false)).join(', ')}>`,
     dimension_numbers: `#stablehlo.conv<${text(layout.lhs)}x${text(layout.rhs)}->${text(layout.out)}>`,
     feature_group_count: i64(featureGroups),
     batch_group_count: i64(batchGroups),

@@ -1,4 +1,5 @@
 /** Epilogues of the fused kernels: bias, then activation. */
+import { XlaError } from '../errors';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { broadcast, like } from './broadcast';
@@ -37,6 +38,6 @@ export function epilogue(y: Value, inputs: Inputs, attrs: ActivationAttrs, chann
       return hlo.select(hlo.compare(z, like(z, 0), 'LT'), hlo.mul(z, alpha), z);
     }
     default:
-      throw new Error(`Activation ${attrs.activation} is not known to the xla backend.`);
+      throw new XlaError(`Activation ${attrs.activation} is not known to the xla backend.`);
   }
 }

@@ -1,5 +1,6 @@
 /** NumPy broadcasting and the promotion of mixed precision, for kernels of several operands. */
-import { type Value, broadcastTo, convert, fill } from '../hlo';
+import { XlaError } from '../errors';
+import { type Combine, type Value, broadcastTo, compare, convert, fill, isFloat, select } from '../hlo';
 
 /** Shape that both broadcast to. */
 export function commonShape(a: readonly number[], b: readonly number[]): number[] {
@@ -8,7 +9,8 @@ export function commonShape(a: readonly number[], b: readonly number[]): number[
   for (let i = 0; i < rank; i++) {
     const x = a[a.length - rank + i] ?? 1;
     const y = b[b.length - rank + i] ?? 1;
-    if (x !== y && x !== 1 && y !== 1) throw new Error(`Shapes [${a}] and [${b}] do not broadcast together.`);
+    if (x !== y && x !== 1 && y !== 1)
+      throw new XlaError(`Shapes [${a}] and [${b}] do not broadcast together.`);
     shape.push(x === 1 ? y : x);
   }
   return shape;
@@ -29,6 +31,25 @@ export function broadcast(a: Value, b: Value): [Value, Value] {
   const [x, y] = sameDtype(a, b);
   const shape = commonShape(x.shape, y.shape);
   return [broadcastTo(x, shape), broadcastTo(y, shape)];
+}
+
+/** Integers and booleans as float32; what has a fraction as it is. */
+export const toFloat = (x: Value): Value => (isFloat(x.dtype) || x.dtype === 'c64' ? x : convert(x, 'f32'));
+
+/** Values of one type: float32 where one is a float, else int32. */
+export function alike<T extends readonly Value[]>(xs: T): T {
+  if (xs.every(x => x.dtype === xs[0].dtype)) return xs;
+  const target = xs.some(x => isFloat(x.dtype)) ? 'f32' : 's32';
+  return xs.map(x => convert(x, target)) as unknown as T;
+}
+
+/** A maximum or minimum that is NaN where one operand is; XLA's fast one on CPU may drop it. */
+export function orNaN(combine: Combine): Combine {
+  return (a, b) => {
+    if (!isFloat(a.dtype)) return combine(a, b);
+    const numbers = select(compare(b, b, 'NE'), b, combine(a, b));
+    return select(compare(a, a, 'NE'), a, numbers);
+  };
 }
 
 /** A constant of the shape and dtype of `x`. */

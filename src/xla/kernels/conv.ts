@@ -3,6 +3,7 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { type ActivationAttrs, epilogue } from './activation';
+import { toFloat } from './broadcast';
 import { type Context, type Inputs, define } from './define';
 import { depthwise, depthwiseFilter, depthwiseInput, filterTapsFit, tapsFit } from './depthwise';
 import { filterProducts, productsFit } from './filterProducts';
@@ -291,7 +292,11 @@ for (const name of ['Conv2D', 'GroupedConv2D', 'FusedConv2D']) {
 
 for (const name of ['Conv2DBackpropInput', 'GroupedConv2DBackpropInput']) {
   define<Conv2DAttrs & { inputShape: number[] }>(name, ({ dy, filter }, attrs, context) =>
-    inputGradient(dy, filter, convolution2D(attrs.inputShape, filter.shape, attrs, context)),
+    inputGradient(
+      toFloat(dy),
+      toFloat(filter),
+      convolution2D(attrs.inputShape, filter.shape, attrs, context),
+    ),
   );
 }
 
@@ -375,9 +380,10 @@ function convolution3D(x: readonly number[], w: readonly number[], attrs: Conv3D
   return { axes: axes3D(info), layout: { data: 'b012f', kernel: '012io' }, groups: 1 };
 }
 
-define<Conv3DAttrs>('Conv3D', ({ x, filter }, attrs) =>
-  forward(x, filter, convolution3D(x.shape, filter.shape, attrs)),
-);
+define<Conv3DAttrs>('Conv3D', ({ x, filter }, attrs) => {
+  const y = forward(toFloat(x), toFloat(filter), convolution3D(x.shape, filter.shape, attrs));
+  return hlo.isFloat(x.dtype) ? y : hlo.convert(y, 's32');
+});
 define<Conv3DAttrs & { inputShape: number[] }>('Conv3DBackpropInputV2', ({ dy, filter }, attrs) =>
   inputGradient(dy, filter, convolution3D(attrs.inputShape, filter.shape, attrs)),
 );

@@ -1,9 +1,10 @@
 /** Elementwise kernels. Semantics, NaN included, are those of tfjs's `cpu` back end. */
 import { type DataType } from '@tensorflow/tfjs-core';
 import { STORAGE } from '../backend';
+import { XlaError } from '../errors';
 import * as hlo from '../hlo';
 import { type Direction, type Value } from '../hlo';
-import { broadcast, like } from './broadcast';
+import { alike, broadcast, like, orNaN, toFloat } from './broadcast';
 import { define, listOf } from './define';
 
 const isNaN = (x: Value): Value => hlo.compare(x, x, 'NE');
@@ -25,8 +26,9 @@ const FLOAT: Record<string, Unary> = {
   Asinh: x => {
     const a = hlo.abs(x);
     const root = hlo.sqrt(hlo.add(hlo.mul(a, a), like(a, 1)));
-    const small = hlo.add(a, hlo.div(hlo.mul(a, a), hlo.add(like(a, 1), root)));
-    return hlo.mul(hlo.sign(x), hlo.log1p(small));
+    const small = hlo.log1p(hlo.add(a, hlo.div(hlo.mul(a, a), hlo.add(like(a, 1), root))));
+    const large = hlo.add(hlo.log(a), like(a, Math.LN2)); // a² may be too large
+    return hlo.mul(hlo.sign(x), hlo.select(hlo.compare(a, like(a, 1e9), 'GT'), large, small));
   },
   Atan: x => hlo.atan2(x, like(x, 1)),
   Atanh: x => hlo.mul(like(x, 0.5), hlo.sub(hlo.log1p(x), hlo.log1p(hlo.neg(x)))),
@@ -81,7 +83,6 @@ function erf(x: Value): Value {
   return hlo.mul(hlo.sign(x), hlo.sub(like(x, 1), hlo.mul(polynomial, hlo.exp(hlo.neg(hlo.mul(a, a))))));
 }
 
-const toFloat = (x: Value): Value => (hlo.isFloat(x.dtype) || x.dtype === 'c64' ? x : hlo.convert(x, 'f32'));
 /** Arithmetic on booleans counts them as 0 and 1. */
 const toNumber = (x: Value): Value => (x.dtype === 'pred' ? hlo.convert(x, 's32') : x);
 
@@ -125,10 +126,10 @@ type Binary = (a: Value, b: Value) => Value;
 
 const BINARY: Record<string, Binary> = {
   Add: (a, b) => (a.dtype === 'pred' ? hlo.or(a, b) : hlo.add(a, b)),
-  Atan2: hlo.atan2,
+  Atan2: (a, b) => hlo.convert(hlo.atan2(toFloat(a), toFloat(b)), a.dtype),
   FloorDiv: floorDiv,
-  Maximum: hlo.max,
-  Minimum: hlo.min,
+  Maximum: orNaN(hlo.max),
+  Minimum: orNaN(hlo.min),
   Mod: mod,
   Multiply: (a, b) => (a.dtype === 'pred' ? hlo.and(a, b) : hlo.mul(a, b)),
   Pow: hlo.pow,
@@ -153,11 +154,12 @@ function floorDiv(a: Value, b: Value): Value {
   return hlo.select(zero, like(a, 0), rounded);
 }
 
-/** The remainder with the sign of the divisor. */
+/** The remainder with the sign of the divisor; of an integer by zero 0, as in `floorDiv`. */
 function mod(a: Value, b: Value): Value {
   const r = hlo.rem(a, b);
   const opposite = hlo.compare(hlo.compare(a, like(a, 0), 'LT'), hlo.compare(b, like(b, 0), 'LT'), 'NE');
-  return hlo.select(opposite, hlo.rem(hlo.add(r, b), b), r);
+  const rest = hlo.select(opposite, hlo.rem(hlo.add(r, b), b), r);
+  return hlo.isFloat(a.dtype) ? rest : hlo.select(hlo.compare(b, like(b, 0), 'EQ'), like(a, 0), rest);
 }
 
 for (const [name, f] of Object.entries(BINARY)) {
@@ -190,7 +192,8 @@ define('Prelu', inputs => {
 });
 define('AddN', inputs => listOf(inputs).reduce((a, b) => hlo.add(...broadcast(a, b))));
 
-define('Select', ({ condition, t, e }) => {
+define('Select', ({ condition, ...values }) => {
+  const [t, e] = alike([values.t, values.e] as const);
   const test =
     condition.rank === t.rank || condition.rank === 0
       ? hlo.broadcastTo(condition, t.shape)
@@ -199,7 +202,7 @@ define('Select', ({ condition, t, e }) => {
           t.shape,
           condition.shape.map((_, i) => i),
         );
-  return hlo.select(test, t, e.dtype === t.dtype ? e : hlo.convert(e, t.dtype));
+  return hlo.select(test, t, e);
 });
 
 // ---------------------------------------------------------------- types
@@ -209,7 +212,7 @@ define<{ dtype: DataType }>('Cast', ({ x }, { dtype }, { dtypes }) => {
   if (dtype === 'bool') return notZero(x.dtype === 'c64' ? hlo.real(x) : x);
   if (dtype === 'complex64') return hlo.complex(toFloat(x), hlo.fill(0, { dtype: 'f32', shape: x.shape }));
   const target = STORAGE[dtype];
-  if (!target) throw new Error(`Cannot cast ${dtypes.x} to ${dtype}.`);
+  if (!target) throw new XlaError(`Cannot cast ${dtypes.x} to ${dtype}.`);
   return hlo.convert(x.dtype === 'c64' ? hlo.real(x) : x, target);
 });
 

@@ -31,6 +31,7 @@ function gatherAlong(x: Value, indices: Value, attrs: GatherAttrs): Value {
     at,
     attrs.batchDims ?? 0,
   );
+  if (info.outputShape.includes(0)) return hlo.fill(0, { dtype: x.dtype, shape: info.outputShape });
   const start = hlo.convert(indices, 's32');
   const batchDims = (attrs.batchDims ?? 0) < 0 ? attrs.batchDims + indices.rank : (attrs.batchDims ?? 0);
   if (batchDims === 0) {

@@ -13,7 +13,8 @@ interface MatMulAttrs extends ActivationAttrs {
 }
 
 /** `a·b` over the last two axes, the leading (batch) axes broadcast. */
-function matMul(a: Value, b: Value, attrs: MatMulAttrs): Value {
+function matMul(left: Value, right: Value, attrs: MatMulAttrs): Value {
+  const [a, b] = [left, right].map(v => (v.dtype === 'pred' ? hlo.convert(v, 's32') : v));
   util.assert(
     a.rank >= 2 && b.rank >= 2,
     () => `A matrix product takes matrices, not [${a.shape}] and [${b.shape}].`,

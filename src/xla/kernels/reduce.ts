@@ -2,7 +2,7 @@
 import { util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
-import { like } from './broadcast';
+import { like, orNaN } from './broadcast';
 import { define } from './define';
 
 interface AxisAttrs {
@@ -37,15 +37,6 @@ const numeric = (x: Value): Value => (x.dtype === 'pred' ? hlo.convert(x, 's32')
 /** Sums of bf16 are accumulated in f32. */
 const wide = (x: Value): Value => (x.dtype === 'bf16' ? hlo.convert(x, 'f32') : numeric(x));
 
-/** A maximum or minimum that is NaN where one operand is; XLA's fast one on CPU may drop it. */
-function orNaN(combine: hlo.Combine): hlo.Combine {
-  return (a, b) => {
-    if (!hlo.isFloat(a.dtype)) return combine(a, b);
-    const numbers = hlo.select(hlo.compare(b, b, 'NE'), b, combine(a, b));
-    return hlo.select(hlo.compare(a, a, 'NE'), a, numbers);
-  };
-}
-
 function reducer(name: string, f: (x: Value, axes: readonly number[]) => Value): void {
   define<AxisAttrs>(name, ({ x }, attrs) => {
     const axes = axesOf(x, attrs);
@@ -54,7 +45,7 @@ function reducer(name: string, f: (x: Value, axes: readonly number[]) => Value):
 }
 
 reducer('Sum', (x, axes) => hlo.sum(wide(x), axes));
-reducer('Prod', (x, axes) => hlo.reduce(numeric(x), like(hlo.scalar(1, numeric(x).dtype), 1), axes, hlo.mul));
+reducer('Prod', (x, axes) => hlo.reduce(numeric(x), hlo.scalar(1, numeric(x).dtype), axes, hlo.mul));
 reducer('Max', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), 1), axes, orNaN(hlo.max)));
 reducer('Min', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), -1), axes, orNaN(hlo.min)));
 reducer('All', (x, axes) => hlo.reduce(x, hlo.scalar(1, 'pred'), axes, hlo.and));
@@ -66,22 +57,17 @@ reducer('Mean', (x, axes) => {
   return hlo.div(total, like(total, count));
 });
 
-/** The index of the extreme element; the first on ties, as in NumPy. */
+/** The index of the extreme element; the first on ties, as in NumPy. Where all are NaN: 0. */
 function argExtreme(x: Value, axis: number, direction: 'GT' | 'LT'): Value {
   const y = numeric(x);
   const index = hlo.iota({ dtype: 's32', shape: y.shape }, axis);
   const worst = extreme(y, direction === 'GT' ? 1 : -1);
-  const [, result] = hlo.reduceMany(
-    [y, index],
-    [worst, hlo.scalar(0x7fffffff, 's32')],
-    [axis],
-    (best, next) => {
-      const better = hlo.compare(next[0], best[0], direction);
-      const earlier = hlo.and(hlo.compare(next[0], best[0], 'EQ'), hlo.compare(next[1], best[1], 'LT'));
-      const take = hlo.or(better, earlier);
-      return [hlo.select(take, next[0], best[0]), hlo.select(take, next[1], best[1])];
-    },
-  );
+  const [, result] = hlo.reduceMany([y, index], [worst, hlo.scalar(0, 's32')], [axis], (best, next) => {
+    const better = hlo.compare(next[0], best[0], direction);
+    const earlier = hlo.and(hlo.compare(next[0], best[0], 'EQ'), hlo.compare(next[1], best[1], 'LT'));
+    const take = hlo.or(better, earlier);
+    return [hlo.select(take, next[0], best[0]), hlo.select(take, next[1], best[1])];
+  });
   return result;
 }
 

@@ -9,7 +9,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import { BACKEND, STORAGE, type XlaBackend } from '../backend';
 import * as hlo from '../hlo';
-import { type DType, type Value } from '../hlo';
+import { type Value } from '../hlo';
+import { alike } from './broadcast';
 import { define, kernelNames, listOf } from './define';
 
 const MOVE = { storage: true };
@@ -133,13 +134,6 @@ define<StridedSliceAttrs>(
   MOVE,
 );
 
-/** Values of one storage type. */
-function alike(xs: Value[]): Value[] {
-  if (xs.every(x => x.dtype === xs[0].dtype)) return xs;
-  const target: DType = xs.some(x => x.dtype === 'f32') ? 'f32' : 's32';
-  return xs.map(x => hlo.convert(x, target));
-}
-
 define<{ axis: number }>(
   'Concat',
   (inputs, { axis }) => {
@@ -157,16 +151,17 @@ define<{ axis: number }>(
 
 define<{ axis: number }>(
   'Pack',
-  (inputs, { axis }) => {
-    const all = listOf(inputs);
+  (inputs, { axis }, { dtypes }) => {
+    const all = alike(listOf(inputs));
     for (const x of all) {
       util.assertShapesMatch(
         [...x.shape],
         [...all[0].shape],
         'All tensors passed to stack must have matching shapes',
       );
-      util.assert(x.dtype === all[0].dtype, () => 'All tensors passed to stack must have matching dtypes');
     }
+    const kinds = new Set(Object.values(dtypes));
+    util.assert(kinds.size === 1, () => 'All tensors passed to stack must have matching dtypes');
     const at = axis < 0 ? all[0].rank + 1 + axis : axis;
     const shape = [...all[0].shape];
     shape.splice(at, 0, 1);
@@ -336,7 +331,7 @@ define<{ blockSize: number; dataFormat: 'NHWC' | 'NCHW' }>(
 // ---------------------------------------------------------------- from nothing
 
 /** Registers a kernel without inputs; strings go to the host. */
-function source<A>(name: string, make: (attrs: A) => Value): void {
+function source<A>(name: string, make: (attrs: A, backend: XlaBackend) => Value): void {
   kernelNames.push(name);
   registerKernel({
     kernelName: name,
@@ -354,15 +349,18 @@ function source<A>(name: string, make: (attrs: A) => Value): void {
         const strings = new Array<Uint8Array>(util.sizeFromShape(shape)).fill(encoded);
         return { dataId: xla.write(strings, shape, 'string'), shape, dtype };
       }
-      const made = make(attrs as unknown as A);
+      const made = make(attrs as unknown as A, xla);
       return xla.makeTensorInfo(made, dtype ?? (made.dtype === 's32' ? 'int32' : 'float32'));
     },
   });
 }
 
-source<{ shape: number[]; value: number; dtype?: DataType }>('Fill', ({ shape, value, dtype }) =>
-  hlo.fill(value, { dtype: STORAGE[dtype ?? 'float32']!, shape }),
-);
+/** Outside of jit the number is an input: a loop over numbers compiles once. */
+source<{ shape: number[]; value: number; dtype?: DataType }>('Fill', ({ shape, value, dtype }, backend) => {
+  const type = { dtype: STORAGE[dtype ?? 'float32']!, shape };
+  if (backend.tracing || type.dtype === 'c64') return hlo.fill(value, type);
+  return hlo.broadcastTo(backend.fromHost([value], [], type.dtype), shape);
+});
 
 /** The lengths are those of TensorFlow.js: a step that leads away from `stop` gives nothing, the step 1 turns round. */
 source<{ start: number; stop: number; step: number; dtype?: DataType }>('Range', a => {

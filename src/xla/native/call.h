@@ -62,6 +62,13 @@ static Convolution convolution(const Call* call, const Array* x, const Array* w,
   };
 }
 
+static int same_shape(const Array* a, const Array* b) {
+  if (a->rank != b->rank) return 0;
+  for (int axis = 0; axis < a->rank; axis++)
+    if (a->dims[axis] != b->dims[axis]) return 0;
+  return 1;
+}
+
 /* Memory for the sums of so many rounds, if there is a second result to add them up in. */
 static Failure begin_sums(const Call* call, Epilogue* epilogue, int rounds, int channels) {
   if (call->results.size != 2) return 0;
@@ -94,11 +101,10 @@ static Failure take_epilogue(const Call* call, Epilogue* epilogue) {
     epilogue->bias = arrays[2]->data;
     return 0;
   }
+  const Array* result = call->results.arrays[0];
   for (int i = 2; i < count; i++)
-    for (int axis = 0; axis < 4; axis++)
-      if (arrays[i]->type != call->results.arrays[0]->type || arrays[i]->rank != 4 ||
-          arrays[i]->dims[axis] != call->results.arrays[0]->dims[axis])
-        return refuse(call, "convolution: takes relu, x and other shaped like the result");
+    if (arrays[i]->type != result->type || !same_shape(arrays[i], result))
+      return refuse(call, "convolution: takes relu, x and other shaped like the result");
   if (count < 4 || count > 5 || call->results.size != 2)
     return refuse(call, "convolution: takes relu and x, and gives sums");
   epilogue->relu = arrays[2]->data;

@@ -38,6 +38,7 @@ export function loadNative(client: PjrtClient): Native {
   if (client.platformName !== 'cpu')
     return { works: false, reason: `they are not for ${client.platformName}` };
   try {
+    client.requireForeign();
     const library = libraryFile();
     register(client, library);
     return { works: true, bfloat16: loadForGood(library).func('int computes_bfloat16()')() === 1 };

@@ -88,22 +88,20 @@ Failure convolution_filter_gradient(Call* call) {
   if (x->type == BFLOAT16) return filter_by_lines(call, convolution(call, x, dw, dy));
   Work work = {.c = convolution(call, x, dw, dy), .a = x->data, .b = dy->data, .result = dw->data};
   const Convolution* c = &work.c;
+  const size_t size = (size_t)c->kernel_rows * c->kernel_columns * c->inputs * c->outputs;
   if (c->images == 0 || c->rows == 0 || c->columns == 0) {
-    const size_t size = (size_t)c->kernel_rows * c->kernel_columns * c->inputs * c->outputs;
     memset(dw->data, 0, sizeof(float) * size);
     return 0;
   }
   int blocks = up(c->outputs, 2 * LANES);
   work.parts = at_most(c->images, up(ROUNDS, blocks));
-  float* parts =
-      work.parts > 1 ? aligned((size_t)work.parts * c->kernel_rows * c->kernel_columns * c->inputs * c->outputs) : 0;
+  float* parts = work.parts > 1 ? aligned(work.parts * size) : 0;
   if (!parts)
     work.parts = 1;
   else
     work.result = parts;
   parallel(call, work.parts * blocks, filter_round, &work);
   if (!parts) return 0;
-  const size_t size = (size_t)c->kernel_rows * c->kernel_columns * c->inputs * c->outputs;
   work.a = parts;
   work.result = dw->data;
   if (size < SHARED)
@@ -225,7 +223,7 @@ Failure channel_sums(Call* call) {
   if (is_question(call)) return 0;
   if (call->arguments.size != 2 || call->results.size != 1) return refuse(call, "channel_sums: takes two arrays");
   const Array *a = call->arguments.arrays[0], *b = call->arguments.arrays[1], *result = call->results.arrays[0];
-  if ((a->type != FLOAT32 && a->type != BFLOAT16) || a->type != b->type || a->rank < 1 || a->rank != b->rank ||
+  if ((a->type != FLOAT32 && a->type != BFLOAT16) || a->type != b->type || a->rank < 1 || !same_shape(a, b) ||
       a->dims[a->rank - 1] % CHANNELS)
     return refuse(call, "channel_sums: takes f32 or bf16 arrays of one shape whose channels come in sixteens");
   Sums work = {a->type, a->data, b->data, 0, 1, a->dims[a->rank - 1]};
@@ -254,10 +252,11 @@ Failure channel_affine(Call* call) {
   Array* const* arrays = call->arguments.arrays;
   const Array *x = arrays[0], *given = arrays[1], *y = call->results.arrays[0];
   const int64_t channels = x->rank < 1 ? 1 : x->dims[x->rank - 1];
-  if (channels % CHANNELS || (x->type != FLOAT32 && x->type != BFLOAT16) || y->type != x->type)
+  if (channels % CHANNELS || (x->type != FLOAT32 && x->type != BFLOAT16) || y->type != x->type || !same_shape(x, y))
     return refuse(call, "channel_affine: takes f32 or bf16 arrays of one shape whose channels come in sixteens");
   for (int i = 2; i < count; i++)
-    if (arrays[i]->type != x->type) return refuse(call, "channel_affine: takes arrays of one type");
+    if (arrays[i]->type != x->type || !same_shape(arrays[i], x))
+      return refuse(call, "channel_affine: takes arrays of one type and shape");
   const int rows = given->rank == 2 && given->type == FLOAT32 && given->dims[1] == channels ? given->dims[0] : 0;
   if (rows < 3 || rows > 4 || count > rows || count < rows - 1)
     return refuse(call, "channel_affine: takes f32 coefficients, three or four of each channel");

@@ -95,6 +95,7 @@ export class PjrtApi {
   readonly version: { readonly major: number; readonly minor: number };
   private readonly functions = new Map<FunctionName, bigint>();
   private readonly table: Buffer;
+  /** Never read: what is held is not collected. */
   protected held: unknown[] = [];
 
   /**

@@ -4,7 +4,7 @@ import { addressOf, fixedStruct, slotOf, struct } from './memory';
 import { type PjrtType, TYPE_BYTES } from './types';
 
 /** Waits for an event on a thread of the pool, then frees it. */
-export async function awaitEvent(api: PjrtApi, event: bigint): Promise<void> {
+async function awaitEvent(api: PjrtApi, event: bigint): Promise<void> {
   if (!event) return;
   try {
     await api.callAsync('Event_Await', struct(event));
@@ -23,6 +23,52 @@ export function awaitEventSync(api: PjrtApi, event: bigint): void {
   }
 }
 
+/**
+ * The end of a computation, to be waited for any number of times, whether or not the array is still there. That the computation failed is told to
+ * whoever reads its results, not here.
+ */
+export class Completion {
+  private waiting = 0;
+  private ended = false;
+
+  constructor(
+    private readonly api: PjrtApi,
+    /** PJRT_Event*, which this object owns. */
+    private readonly event: bigint,
+  ) {
+    this.ended = !event;
+  }
+
+  /** Blocks until the end. */
+  wait(): void {
+    if (this.ended) return;
+    try {
+      this.api.call('Event_Await', struct(this.event));
+    } catch {
+      // see above
+    }
+    this.end();
+  }
+
+  /** Resolves at the end. */
+  async ready(): Promise<void> {
+    if (this.ended) return;
+    this.waiting++;
+    try {
+      await this.api.callAsync('Event_Await', struct(this.event));
+    } catch {
+      // see above
+    }
+    this.waiting--;
+    this.end();
+  }
+
+  private end(): void {
+    if (this.waiting === 0) this.api.call('Event_Destroy', struct(this.event));
+    this.ended = true;
+  }
+}
+
 /** An array on a device. */
 export class PjrtBuffer {
   readonly byteLength: number;
@@ -36,10 +82,6 @@ export class PjrtBuffer {
     readonly dims: readonly number[],
   ) {
     this.byteLength = dims.reduce((product, n) => product * n, TYPE_BYTES[type]);
-  }
-
-  get destroyed(): boolean {
-    return this.gone;
   }
 
   /** Starts the copy, row-major. */
@@ -82,10 +124,9 @@ export class PjrtBuffer {
     await awaitEvent(this.api, this.readyEvent());
   }
 
-  /** A function that blocks until the computation under way is done, to be called once; the buffer may be gone by then. */
-  completion(): () => void {
-    const event = this.readyEvent();
-    return () => awaitEventSync(this.api, event);
+  /** The end of the computation that makes this array. */
+  completion(): Completion {
+    return new Completion(this.api, this.readyEvent());
   }
 
   /** The same data on another device of the client; `device` is that device's handle. */

@@ -4,7 +4,7 @@ import { PjrtApi } from './api';
 import { awaitEventSync, PjrtBuffer } from './buffer';
 import { type CompileOptions } from './compileOptions';
 import { PjrtExecutable } from './executable';
-import { registerHandlers } from './foreign';
+import { registerHandlers, registerSlot } from './foreign';
 import { addressOf, pointersAt, slotOf, struct, textAt } from './memory';
 import { type NamedValue, readNamedValues, writeNamedValues } from './namedValues';
 import { librariesBefore, platformOptions, prepareEnvironment } from './platform';
@@ -96,6 +96,11 @@ export class PjrtClient {
   private compileArgs(mlir: string, options?: CompileOptions): { args: Buffer; keepAlive: Buffer[] } {
     const { slots, keepAlive } = encodeProgram(this.plugin, mlir, options);
     return { args: struct(this.handle, ...slots, 0), keepAlive };
+  }
+
+  /** @throws XlaError when its programs can call no functions of ours */
+  requireForeign(): void {
+    registerSlot(this.api);
   }
 
   /**

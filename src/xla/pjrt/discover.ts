@@ -33,7 +33,7 @@ function jaxPlugins({ folder, source }: PackageFolder): Plugin[] {
   const modules = fs.readdirSync(root).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   return modules.flatMap(module => {
     const place = path.join(root, module);
-    if (!fs.statSync(place).isDirectory()) return [];
+    if (!fs.statSync(place, { throwIfNoEntry: false })?.isDirectory()) return [];
     const files = fs.readdirSync(place).filter(file => /(plugin|pjrt).*\.(so|dylib)$/.test(file));
     return files.map(file => {
       const name = module.replace(/^xla_(.*)$/, 'jax-$1-pjrt').replace(/_/g, '-');

@@ -96,14 +96,6 @@ export class PjrtExecutable extends PjrtProgram {
     return this.executeParts([args], options)[0];
   }
 
-  /** As `execute`, started on a thread of its own. */
-  async executeAsync(args: readonly PjrtBuffer[], options: ExecuteOptions = {}): Promise<PjrtBuffer[]> {
-    const { lists, call, keepAlive } = this.prepare([args], options.keep ?? []);
-    await this.api.callAsync('LoadedExecutable_Execute', call);
-    keepAlive.length = 0;
-    return this.wrap(lists[0]);
-  }
-
   /**
    * Starts a partitioned program on all of its devices.
    * @param parts for each device, in the order of the compilation, its part of every argument

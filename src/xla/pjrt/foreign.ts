@@ -15,6 +15,13 @@ const PLATFORM = 'Host';
 /** Names that a plugin, by its path, has handlers for: XLA keeps them as long as the process lives. */
 const registered = new Map<string, Set<string>>();
 
+/** @throws XlaError when the plugin knows no foreign functions */
+export function registerSlot(api: PjrtApi): bigint {
+  const register = api.extensionSlot(EXTENSION, REGISTER_HANDLER);
+  if (!register) throw new XlaError('the plugin knows no foreign functions');
+  return register;
+}
+
 /**
  * Registers functions of a library, each under its own name, for programs on the CPU.
  * @param plugin path of the plugin that `api` is of
@@ -30,8 +37,7 @@ export function registerHandlers(
   registered.set(plugin, known);
   const missing = names.filter(name => !known.has(name));
   if (missing.length === 0) return;
-  const register = api.extensionSlot(EXTENSION, REGISTER_HANDLER);
-  if (!register) throw new XlaError('the plugin knows no foreign functions');
+  const register = registerSlot(api);
   const functions = loadForGood(library);
   for (const name of missing) {
     const [target, platform] = [Buffer.from(name), Buffer.from(PLATFORM)];

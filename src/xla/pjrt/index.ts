@@ -1,6 +1,6 @@
 /** PJRT through koffi: plugins, clients, buffers, programs. Knows nothing of tensors. */
 export { loadForGood } from './api';
-export { PjrtBuffer } from './buffer';
+export { type Completion, PjrtBuffer } from './buffer';
 export { PjrtClient } from './client';
 export { type CompileOptions, encodeCompileOptions } from './compileOptions';
 export { discoverPlugins, pluginAt } from './discover';

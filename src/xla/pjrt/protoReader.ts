@@ -7,6 +7,7 @@ function readVarint(bytes: Buffer, at: number): [bigint, number] {
   let value = 0n;
   for (let shift = 0n; ; shift += 7n) {
     const byte = bytes[at++];
+    if (byte === undefined) throw new RangeError(`the bytes end within a number, at ${at - 1}`);
     value |= BigInt(byte & 0x7f) << shift;
     if (byte < 0x80) return [value, at];
   }

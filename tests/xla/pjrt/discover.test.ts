@@ -73,7 +73,10 @@ test("NVIDIA's libraries beside the plugin, in JAX's order, and where ptxas lies
   expect(names(CUDA13)).toEqual(['libcudart.so.13', 'libcublas.so.13', 'libcudnn.so.9']);
   expect(names(CUDA12)).toEqual(['libcudart.so.12', 'libcudnn.so.9']);
   const plugin = pluginAt(path.join(packages, CUDA13), 'test');
-  expect(platformFlags(plugin)).toEqual({ xla_gpu_cuda_data_dir: path.join(packages, 'nvidia/cu13') });
+  expect(platformFlags(plugin)).toEqual({
+    xla_gpu_cuda_data_dir: path.join(packages, 'nvidia/cu13'),
+    xla_gpu_per_fusion_autotune_cache_dir: expect.stringMatching(/autotune$/),
+  });
   expect(cudaDataFolder(pluginAt(path.join(packages, CUDA12), 'test'))).toMatch(/cuda_nvcc$/);
 });
 

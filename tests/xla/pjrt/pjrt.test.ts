@@ -41,7 +41,6 @@ each?.('%s', (_, plugin) => {
     expect(floats(buffer.toHost())).toEqual([1, 2, 3, 4, 5, 6]);
     buffer.destroy();
     buffer.destroy();
-    expect(buffer.destroyed).toBe(true);
   });
 
   test('compiles and runs, blocking or not', async () => {
@@ -54,7 +53,10 @@ each?.('%s', (_, plugin) => {
     expect(floats(await plain.toHostAsync())).toEqual([11, 21, 31, 41, 51, 61]);
 
     const other = await client.compileAsync(scale(2));
-    const [again] = await other.executeAsync([a, b]);
+    const [again] = other.execute([a, b]);
+    const end = again.completion();
+    await Promise.all([end.ready(), end.ready()]);
+    end.wait();
     expect(floats(again.toHost())).toEqual([12, 42, 22, 52, 32, 62]);
     expect(other.optimizedProgram()).toMatch(/^HloModule scale/);
   });
