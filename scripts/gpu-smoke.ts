@@ -1,14 +1,13 @@
 /**
  * `npx tsx scripts/gpu-smoke.ts`: does XLA work on this machine's accelerator? One command for a machine with a GPU.
  *
- * It lists the devices, multiplies matrices and takes three training steps of ResNet-20, compares them with a sum in
+ * It names the plugin and its devices, multiplies matrices and takes three training steps of ResNet-20, compares them with a sum in
  * double precision and with the back end wasm, and prints the time of a step in each precision. Exit code 1 when numbers disagree.
  * On a machine without a GPU it does the same on the CPU plugin.
  */
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { selectBackend } from '../src/backends';
-import { listXlaDevices } from '../src/backends/devices';
 import { createModel } from '../src/models';
 import { jit, type PrecisionPolicy, setPrecisionPolicy, useXla, xlaStats } from '../src/xla';
 
@@ -86,17 +85,15 @@ async function trainingSteps(
 }
 
 async function main(options: { model: string; batch: number; steps: number }): Promise<void> {
-  const { plugins, passedOver } = await listXlaDevices();
-  for (const plugin of plugins) {
-    const { name, version = '', platform, api, stablehlo, devices } = plugin;
-    console.log(`${name} ${version}: ${platform}, PJRT ${api}, StableHLO ${stablehlo}`);
-    for (const { description, kind, memory } of devices)
-      console.log(`  ${kind}: ${description}${memory ? `, ${(memory / 2 ** 30).toFixed(1)} GiB` : ''}`);
-  }
-  passedOver.forEach(({ path, reason }) => console.log(`passed over: ${path}: ${reason}`));
-
-  const info = await useXla();
-  console.log(`\nuses ${info.plugin.name} on ${info.devices[0].kind} (${info.platformVersion})`);
+  // Only the plugin that is used is opened: another one's settings of the process would tell in the times.
+  const { plugin, platform, platformVersion, apiVersion, devices, passedOver } = await useXla();
+  const { name, version = '', path } = plugin;
+  console.log(
+    `${name} ${version} (${path}): ${platform} ${platformVersion}, PJRT ${apiVersion.major}.${apiVersion.minor}`,
+  );
+  for (const { description, kind } of devices) console.log(`  ${kind}: ${description}`);
+  passedOver.forEach(other => console.log(`passed over: ${other.path}: ${other.reason}`));
+  console.log();
   const precisions: PrecisionPolicy[] = ['float32', 'tensorfloat32', 'mixed_bfloat16'];
   setPrecisionPolicy('float32');
   await matmul(512);

@@ -123,7 +123,14 @@ async function main(options: QueueOptions): Promise<void> {
       throw new UserError(`There is only a CPU here (${reasons.join('; ') || 'no plugin for a GPU was found: PJRT_PLUGIN names one'}). --cpu trains on it.`); // prettier-ignore
     const stop = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-    const timer = setInterval(pack, PACK_SECONDS * 1000);
+    const packIfPossible = (): void => {
+      try {
+        pack();
+      } catch (error) {
+        say(`The results can't be packed now: ${(error as Error).message}. Training goes on.`);
+      }
+    };
+    const timer = setInterval(packIfPossible, PACK_SECONDS * 1000);
     const until = begin + options.minutes * 60_000;
     const { precision } = options;
     const machine = { backend, data: await loadCifar10(), until, signal: stop.signal, precision };

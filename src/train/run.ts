@@ -198,8 +198,9 @@ export class Run {
     const loss = classificationLoss + regularizationLoss;
     if (!Number.isFinite(loss))
       throw new UserError(`The loss is ${loss} after step ${done}: lower the learning rate.`);
+    const counted = done - this.before.steps - this.firstCall;
     const pace =
-      (secondsSince(this.steady) - this.idle) / Math.max(1, done - this.before.steps - this.firstCall);
+      counted > 0 ? (secondsSince(this.steady) - this.idle) / counted : this.startSeconds / this.firstCall; // compiling included: the next report knows better
     this.trainCurve.push({ step: done, error: 100 * wrong, loss });
     const progress = {
       step: done,
