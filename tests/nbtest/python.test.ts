@@ -147,6 +147,14 @@ describePython('Python notebooks', () => {
     expect(result.duration).toBeLessThan(30_000);
   });
 
+  it('one that cannot be saved while it runs ends with the reason', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const cells = ['import time\nfor i in range(40): print(i, flush=True); time.sleep(0.1)'];
+    await expect(execute('python3', cells, {}, { saveTo: join(folder, 'file', 'x.ipynb') })).rejects.toThrow(
+      'Cannot write',
+    );
+  }, 30_000);
+
   it('an aborted run keeps what was done', async () => {
     const stop = new AbortController();
     const result = await execute(

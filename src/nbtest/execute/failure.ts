@@ -29,6 +29,12 @@ export function failureOf(error: ErrorOutput, cell: CodeCell): CellFailure {
   return { code: 'cell', message: stripAnsi(message), trace, line: lineOf(trace, cell) };
 }
 
+/** What tslab and Node put before an error's name. */
+const PREFIX = '(?:Uncaught |unexpected error: |UncaughtException: |UnhandledPromiseRejection: )?';
+/** A line that begins with an error's name, and the name and message in it. */
+const HEAD = new RegExp(String.raw`^${PREFIX}[A-Z][\w$.]*(?: \[\w+\])?(?::|$)`);
+const NAME_AND_MESSAGE = new RegExp(String.raw`^${PREFIX}([^:]*?)(?::\s*(.*))?$`);
+
 /**
  * A failed cell of tslab answers with the status alone and prints the error on stderr: this reads it back.
  * Compiler messages look like `2:7 - text`, runtime errors like Node's.
@@ -41,13 +47,7 @@ export function errorFromStderr(stderr: string): ErrorOutput {
     return { output_type: 'error', ename: 'TypeScriptError', evalue: compiler[0], traceback: compiler };
   }
   // The last error, because the code may have printed others before; a trace's first line stands before its "at" lines.
-  const heads = lines.flatMap((line, i) =>
-    /^(?:Uncaught |unexpected error: |UncaughtException: |UnhandledPromiseRejection: )?[A-Z][\w$.]*(?: \[\w+\])?(?::|$)/.test(
-      line,
-    )
-      ? [i]
-      : [],
-  );
+  const heads = lines.flatMap((line, i) => (HEAD.test(line) ? [i] : []));
   const withTrace = heads.filter(i => lines.slice(i + 1).some(line => /^\s+at /.test(line)));
   const head = withTrace.at(-1) ?? heads.at(-1);
   if (head === undefined) {
@@ -59,10 +59,7 @@ export function errorFromStderr(stderr: string): ErrorOutput {
       traceback: lines,
     };
   }
-  const [, ename, evalue] =
-    /^(?:Uncaught |unexpected error: |UncaughtException: |UnhandledPromiseRejection: )?([^:]*?)(?::\s*(.*))?$/.exec(
-      lines[head],
-    )!;
+  const [, ename, evalue] = NAME_AND_MESSAGE.exec(lines[head])!;
   return {
     output_type: 'error',
     ename,

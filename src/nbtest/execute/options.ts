@@ -31,7 +31,7 @@ export interface ExecuteOptions {
   recordTiming: boolean;
 }
 
-export const defaultOptions: ExecuteOptions = {
+const defaultOptions: ExecuteOptions = {
   cellTimeout: 0,
   timeout: 0,
   startTimeout: 60,

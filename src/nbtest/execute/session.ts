@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NbtestError } from '../errors';
+import { messageOf, NbtestError } from '../errors';
 import { type ExecuteRequest, Kernel, within } from '../kernel/kernel';
 import { findKernel } from '../kernel/kernelspec';
 import { isObject, type JsonObject } from '../json';
@@ -12,6 +12,7 @@ import { type CellOutputs, type OutputLimit, OutputRecorder } from './outputs';
 /** A notebook with its running kernel: the part that executes single cells. */
 export class Session {
   private readonly recorder: OutputRecorder;
+  /** The failure that ended the kernel; undefined while it can still be used. */
   private ended?: CellFailure;
   private notebookDeadline: number;
 
@@ -47,14 +48,9 @@ export class Session {
     return String(this.kernel.kernelInfo.languageInfo.name ?? this.kernel.spec.language);
   }
 
-  /** The failure that ended the kernel; undefined while it can still be used. */
-  get failure(): CellFailure | undefined {
-    return this.ended;
-  }
-
   /**
    * Runs a code cell and puts its outputs into it. Returns its failure, or undefined if it passed; with the tag
-   * `raises-exception` the code must fail. After a failure that took the kernel `failure` is set.
+   * `raises-exception` the code must fail.
    */
   async run(cell: CodeCell, onOutput?: () => void, signal?: AbortSignal): Promise<CellFailure | undefined> {
     if (this.ended) return this.ended;
@@ -81,8 +77,12 @@ export class Session {
     const request: ExecuteRequest = {
       stopOnError: !tagsOf(cell).includes('raises-exception'),
       onOutput: message => {
-        outputs.record(message);
-        onOutput?.();
+        try {
+          outputs.record(message);
+          onOutput?.();
+        } catch (error) {
+          stop({ code: 'notebook', message: messageOf(error), trace: '', fatal: true });
+        }
         if (outputs.flooded) stop(floodFailure(this.options.outputLimit));
       },
       onInput: prompt => stop(inputFailure(prompt)),
@@ -110,7 +110,7 @@ export class Session {
   // After an error a kernel may refuse what follows for a moment (tslab for 200 ms): the refused cell did not run.
   private async reply(cell: CodeCell, request: ExecuteRequest): Promise<{ reply: JsonObject }> {
     for (let attempt = 1; ; attempt++) {
-      const reply = await this.kernel.execute(cell.source, request).done;
+      const reply = await this.kernel.execute(cell.source, request);
       const refused = reply.status === 'abort' || reply.status === 'aborted';
       if (!refused || attempt === 20) return { reply };
       await sleep(100);
@@ -202,7 +202,7 @@ function inputFailure(prompt: string): CellFailure {
 const longestTimer = 2 ** 31 - 1;
 
 /** The kernel that the notebook's metadata names. */
-export function kernelNameOf(notebook: Notebook): string | undefined {
+function kernelNameOf(notebook: Notebook): string | undefined {
   const spec = notebook.metadata.kernelspec;
   return isObject(spec) && typeof spec.name === 'string' ? spec.name : undefined;
 }

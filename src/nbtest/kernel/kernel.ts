@@ -19,19 +19,11 @@ export interface KernelInfo {
   languageInfo: JsonObject;
 }
 
-/** A running request: its reply, and the moment when the kernel said that all its output has been sent. */
-export interface Execution {
-  id: string;
-  /** The content of execute_reply, once the outputs are complete too. Rejects when the kernel dies. */
-  done: Promise<JsonObject>;
-}
-
 export interface ExecuteRequest {
   /** Called for each IOPub message of this request, also those that come after it is done. */
   onOutput(message: Message): void;
   /** Called when the code asks for keyboard input. */
   onInput(prompt: string): void;
-  storeHistory?: boolean;
   stopOnError?: boolean;
 }
 
@@ -51,6 +43,7 @@ export class Kernel {
   private readonly pending = new Map<string, Pending>();
   private info?: KernelInfo;
   private ended = false;
+  /** Rejects with NbtestError 'died' when the process ends by itself. Never resolves. */
   private readonly dead: Promise<never>;
 
   private constructor(
@@ -93,16 +86,15 @@ export class Kernel {
     return this.info ?? { implementation: '', languageInfo: {} };
   }
 
-  /** Rejects with NbtestError 'died' when the process ends by itself. Never resolves. */
-  get death(): Promise<never> {
-    return this.dead;
-  }
-
-  execute(code: string, request: ExecuteRequest): Execution {
+  /**
+   * Runs code. Resolves with the content of execute_reply, once the kernel has said that all output is sent too; rejects with
+   * NbtestError 'died' when its process ends.
+   */
+  execute(code: string, request: ExecuteRequest): Promise<JsonObject> {
     const content = {
       code,
       silent: false,
-      store_history: request.storeHistory ?? true,
+      store_history: true,
       user_expressions: {},
       allow_stdin: false,
       stop_on_error: request.stopOnError ?? true,
@@ -114,7 +106,7 @@ export class Kernel {
     const idle = new Promise<void>(resolve => (entry.onIdle = resolve));
     const done = this.orDead(reply.then(content => this.settle(idle).then(() => content)));
     done.catch(() => undefined);
-    return { id: header.msg_id, done };
+    return done;
   }
 
   /**
@@ -169,51 +161,50 @@ export class Kernel {
   }
 
   private async handshake(timeout: number): Promise<void> {
-    const deadline = Date.now() + timeout;
-    const where = `The kernel "${this.spec.name}" (${this.spec.argv.join(' ')})`;
-    // IOPub subscriptions take effect some time after connecting, so ask again until both sockets have answered.
-    let replied = false;
-    let published = false;
-    const state: Pending = {
-      onReply: content => {
-        replied = true;
+    const state: Pending = {};
+    const replied = new Promise<void>(resolve => {
+      state.onReply = content => {
         const languageInfo = isObject(content.language_info) ? content.language_info : {};
         this.info = { implementation: String(content.implementation ?? ''), languageInfo };
-      },
-      onIdle: () => (published = true),
-    };
+        resolve();
+      };
+    });
+    const published = new Promise<void>(resolve => (state.onIdle = resolve));
     const asked: string[] = [];
-    while (!(replied && published)) {
-      const left = deadline - Date.now();
-      if (left <= 0) {
-        const rejected = this.channels.rejected > 0 ? ' (its messages carry a wrong signature)' : '';
-        throw new NbtestError(
-          'start',
-          `${where} did not start: no answer within ${timeout / 1000} s${rejected}.${this.words()}`,
-        );
-      }
-      // Before the first reply one request is enough: it waits in our socket until the kernel binds its own.
-      if (asked.length === 0 || replied) {
-        const header = this.channels.send('shell', 'kernel_info_request', {});
-        this.pending.set(header.msg_id, state);
-        asked.push(header.msg_id);
-      }
-      const step = replied ? 100 : left;
-      const answer = new Promise<void>(resolve => {
-        const onReply = state.onReply!;
-        const onIdle = state.onIdle!;
-        state.onReply = content => (onReply(content), resolve());
-        state.onIdle = () => (onIdle(), published && replied ? resolve() : undefined);
-      });
-      await within(Math.min(step, left), Promise.race([answer, this.process.exited]));
-      if (this.process.exit) {
-        throw new NbtestError(
-          'start',
-          `${where} ended before it was ready: ${exitInWords(this.process.exit)}.${this.words()}`,
-        );
-      }
-    }
+    const ask = (): void => {
+      const { msg_id: id } = this.channels.send('shell', 'kernel_info_request', {});
+      this.pending.set(id, state);
+      asked.push(id);
+    };
+    const deadline = Date.now() + timeout;
+    ask(); // one request is enough for the reply: it waits in our socket until the kernel binds its own
+    if (!(await this.answered(replied, timeout))) throw this.silent(timeout);
+    // IOPub subscriptions take effect some time after connecting, so ask again until that socket has answered too.
+    do {
+      if (Date.now() >= deadline) throw this.silent(timeout);
+      ask();
+    } while (!(await this.answered(published, Math.min(100, deadline - Date.now()))));
     for (const id of asked) this.pending.delete(id);
+  }
+
+  /** Whether the answer comes within `ms` milliseconds. Throws NbtestError 'start' when the kernel ends instead. */
+  private async answered(answer: Promise<void>, ms: number): Promise<boolean> {
+    const outcome = await within(ms, Promise.race([answer, this.process.exited]));
+    if (this.process.exit) {
+      const how = exitInWords(this.process.exit);
+      throw new NbtestError('start', `${this.inWords()} ended before it was ready: ${how}.${this.words()}`);
+    }
+    return outcome !== false;
+  }
+
+  private silent(timeout: number): NbtestError {
+    const rejected = this.channels.rejected > 0 ? ' (its messages carry a wrong signature)' : '';
+    const answer = `no answer within ${timeout / 1000} s${rejected}`;
+    return new NbtestError('start', `${this.inWords()} did not start: ${answer}.${this.words()}`);
+  }
+
+  private inWords(): string {
+    return `The kernel "${this.spec.name}" (${this.spec.argv.join(' ')})`;
   }
 
   // Outputs come on another socket than the reply. A kernel that publishes faster than we read may have dropped the

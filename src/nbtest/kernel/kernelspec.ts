@@ -31,7 +31,7 @@ export interface SearchOptions {
  * user's data folder, the active environment, the system's.
  * https://docs.jupyter.org/en/latest/use/jupyter-directories.html
  */
-export function kernelDirectories(options: SearchOptions): string[] {
+function kernelDirectories(options: SearchOptions): string[] {
   const env = options.env ?? process.env;
   const windows = process.platform === 'win32';
   const roots: string[] = [];
@@ -77,7 +77,7 @@ export function findKernel(name: string, options: SearchOptions): KernelSpec {
 }
 
 /** Names of the kernels in the given folders, sorted. */
-export function listKernels(folders: readonly string[]): string[] {
+function listKernels(folders: readonly string[]): string[] {
   const names = folders.flatMap(folder => {
     if (!existsSync(folder)) return [];
     return readdirSync(folder).filter(name => existsSync(join(folder, name, 'kernel.json')));
@@ -96,7 +96,7 @@ function lookUp(name: string, folders: readonly string[]): KernelSpec | undefine
 }
 
 /** Reads one kernel.json. Throws NbtestError 'kernelspec' when it is damaged. */
-export function readKernelSpec(name: string, file: string): KernelSpec {
+function readKernelSpec(name: string, file: string): KernelSpec {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;

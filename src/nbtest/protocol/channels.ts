@@ -93,7 +93,14 @@ export class Channels {
           this.rejected++;
           continue;
         }
-        this.onMessage(channel, message);
+        try {
+          this.onMessage(channel, message);
+        } catch (error) {
+          // A defect of the listener's: it must be heard of, and the messages that follow must be, too.
+          setImmediate(() => {
+            throw error;
+          });
+        }
       }
     } catch (error) {
       if (!this.closed) throw error;
