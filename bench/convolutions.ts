@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { saveRecord } from './record';
 import { median } from './table';
+import { whole } from '../src/cli/numbers';
 import { type Jit, jit, useXla } from '../src/xla';
 import { type Value, convert } from '../src/xla/hlo';
 import {
@@ -145,7 +146,7 @@ async function main({ runs, save }: { runs: number; save?: string }): Promise<vo
 }
 
 void new Command('bench:conv')
-  .option('--runs <n>', 'timed runs each, in turns', Number, 15)
+  .option('--runs <n>', 'timed runs each, in turns', whole(1), 15)
   .option('--save <name>', 'also write bench/results/<name>.json')
   .action(main)
   .parseAsync()

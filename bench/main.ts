@@ -4,7 +4,9 @@
  */
 import { execFileSync } from 'child_process';
 import * as path from 'path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { whole } from '../src/cli/numbers';
+import { PRECISIONS } from '../src/train/options';
 import { Peer, type Ready, type Variant } from './peer';
 import { saveRecord } from './record';
 import { type Result, formatTable } from './table';
@@ -64,7 +66,7 @@ async function start(names: readonly string[], o: Options): Promise<Map<Peer, Re
       peers.set(peer, await peer.ready());
     } catch (error) {
       console.log(`${name}: left out (${(error as Error).message})`);
-      peer.stop();
+      await peer.stop();
     }
   }
   return peers;
@@ -81,20 +83,19 @@ async function measure(peers: ReadonlyMap<Peer, Ready>, o: Options): Promise<Res
       }
     }
   } finally {
-    for (const peer of peers.keys()) peer.stop();
+    await Promise.all([...peers.keys()].map(peer => peer.stop()));
   }
   return [...peers].map(([peer, ready]) => ({ name: peer.name, ...ready, ...times.get(peer)! }));
 }
 
 async function main(): Promise<void> {
   const venvPython = path.join(VENV, 'bin', 'python');
-  const whole = (text: string): number => Number.parseInt(text, 10);
   const program = new Command('bench')
     .option('--model <name>', 'resnet20_v1, vgg16 or wrn_16_4 (ours: any model)', 'resnet20_v1')
-    .option('--batch <n>', 'images a step', whole, 128)
-    .option('--steps <n>', 'steps a round', whole, 3)
-    .option('--rounds <n>', 'rounds, each in turn', whole, 4)
-    .option('--precision <policy>', 'float32, tensorfloat32 or mixed_bfloat16', 'float32')
+    .option('--batch <n>', 'images a step', whole(1), 128)
+    .option('--steps <n>', 'steps a round', whole(1), 3)
+    .option('--rounds <n>', 'rounds, each in turn', whole(1), 4)
+    .addOption(new Option('--precision <policy>', 'of products').choices(PRECISIONS).default('float32'))
     .option('--only <names>', `comma-separated: ${PEERS.join(', ')}; wasm and cpu are slow`)
     .option('--save <name>', 'also write bench/results/<name>.json')
     .option('--python <path>', 'Python that has the frameworks', venvPython)

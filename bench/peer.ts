@@ -1,5 +1,8 @@
 /** A process that does training steps when asked: ours, or a framework's. */
 import { type ChildProcess, spawn } from 'child_process';
+import * as fs from 'fs';
+import * as os from 'os';
+import * as path from 'path';
 import * as readline from 'readline';
 
 /** Of ours: the usual step; with the input pipeline; as one program however long; cut at its boundaries however short. */
@@ -25,15 +28,18 @@ export interface Round {
 export class Peer {
   private readonly lines: AsyncIterator<string>;
   private readonly child: ChildProcess;
+  private readonly closed: Promise<unknown>;
+  private readonly temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
   private errors = '';
 
   constructor(
     readonly name: string,
     command: readonly string[],
   ) {
-    // XLA_CACHE=off: compile times are those of a first start.
-    const env = { ...process.env, XLA_CACHE: 'off' };
+    // XLA_CACHE=off: compile times are those of a first start. TensorFlow removes its temporary files at its end, which a kill spares it.
+    const env = { ...process.env, XLA_CACHE: 'off', TMPDIR: this.temporary };
     this.child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env });
+    this.closed = new Promise(resolve => this.child.once('close', resolve));
     this.child.on('error', error => (this.errors += error.message));
     this.child.stdin!.on('error', () => undefined);
     this.child.stderr!.on('data', data => (this.errors = (this.errors + String(data)).slice(-4000)));
@@ -60,7 +66,10 @@ export class Peer {
     return this.message<Round>();
   }
 
-  stop(): void {
+  /** Ends the process and removes its temporary files. */
+  async stop(): Promise<void> {
     this.child.kill();
+    await this.closed;
+    fs.rmSync(this.temporary, { recursive: true, force: true });
   }
 }

@@ -6,12 +6,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { replaceFile } from '../src/atomicFile';
-import { projectRoot } from '../src/projectRoot';
+import { whole } from '../src/cli/numbers';
 import { IMAGE_BYTES } from '../src/data';
 import { UserError } from '../src/errors';
 import { createModel, MODELS } from '../src/models';
+import { projectRoot } from '../src/projectRoot';
 import { fillOptions, PRECISIONS } from '../src/train/options';
 import { Sgd } from '../src/train/sgd';
 import { makeStep } from '../src/train/step';
@@ -140,8 +141,6 @@ async function compileFolder(topology: PjrtTopology, folder: string): Promise<vo
 
 async function main(options: Options): Promise<void> {
   const { precision, batch, devices, save } = options;
-  if (!PRECISIONS.includes(precision))
-    throw new UserError(`--precision is ${precision}; give one of ${PRECISIONS.join(', ')}.`);
   const plugin = cudaPlugin(options.plugin);
   const config = H100.replace('CUDA_MAJOR', /cuda-?12/.test(plugin.path) ? '12' : '13');
   const topology = PjrtTopology.create(plugin, 'h100', {
@@ -187,9 +186,9 @@ new Command('gpu-compile')
   .option('--plugin <file>', 'a CUDA plugin; default: the first that is installed')
   .option('--models <names>', 'comma-separated, or all', 'resnet20_v1')
   .option('--programs <folder>', 'StableHLO files instead of models, as XLA_DUMP_TO leaves them')
-  .option('--precision <name>', PRECISIONS.join(', '), 'float32')
-  .option('--batch <number>', 'images a step', Number, 128)
-  .option('--devices <number>', 'GPUs that share a step', Number, 1)
+  .addOption(new Option('--precision <name>', 'of products').choices(PRECISIONS).default('float32'))
+  .option('--batch <number>', 'images a step', whole(1), 128)
+  .option('--devices <number>', 'GPUs that share a step', whole(1), 1)
   .option('--save <name>', 'also write bench/results/<name>.json')
   .action(main)
   .parseAsync()

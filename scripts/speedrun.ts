@@ -3,11 +3,12 @@
  * On a CPU, shortened: `npm run speedrun -- --epochs 0.5 --batch 256`.
  */
 import * as path from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { selectBackend } from '../src/backends';
-import { projectRoot } from '../src/projectRoot';
+import { positive, whole } from '../src/cli/numbers';
 import { loadCifar10 } from '../src/data';
 import { UserError } from '../src/errors';
+import { projectRoot } from '../src/projectRoot';
 import { PRECISIONS } from '../src/train/options';
 import { currentCommit } from '../src/train/record';
 import { speedrun, type SpeedrunOptions, writeSpeedrun } from '../src/train/speedrun';
@@ -22,8 +23,6 @@ interface Options {
 }
 
 async function main({ epochs, batch, seed, precision, name, verbose }: Options): Promise<void> {
-  if (!PRECISIONS.includes(precision))
-    throw new UserError(`--precision is ${precision}; give one of ${PRECISIONS.join(', ')}.`);
   const backend = await selectBackend({ prefer: 'xla' });
   console.log(backend.why);
   const recipe = { ...(epochs ? { epochs } : {}), ...(batch ? { batchSize: batch } : {}) };
@@ -52,10 +51,14 @@ async function main({ epochs, batch, seed, precision, name, verbose }: Options):
 }
 
 new Command('speedrun')
-  .option('--epochs <number>', "in place of the paper's 9.9", Number)
-  .option('--batch <number>', "in place of the paper's 1024", Number)
-  .option('--seed <number>', 'fixes initial weights, order and crops', Number, 0)
-  .option('--precision <name>', PRECISIONS.join(', '), 'float32')
+  .option('--epochs <number>', "in place of the paper's 9.9", positive)
+  .option('--batch <number>', "in place of the paper's 1024", whole(1))
+  .option('--seed <number>', 'fixes initial weights, order and crops', whole(0), 0)
+  .addOption(
+    new Option('--precision <name>', 'of products; the paper trains in half')
+      .choices(PRECISIONS)
+      .default('float32'),
+  )
   .option('--name <name>', 'writes a record of this name')
   .option('--verbose', 'shows every round (which costs time)')
   .action(main)

@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { saveRecord } from '../../bench/record';
 import { median } from '../../bench/table';
 import { selectBackend } from '../../src/backends';
+import { whole } from '../../src/cli/numbers';
 import { jit } from '../../src/xla';
 import { type ZooModel, zooModels } from './models';
 
@@ -137,7 +138,7 @@ async function main(options: { only?: string; runs: number; save?: string }): Pr
 new Command('zoo')
   .description('Runs published models on xla, against cpu and beside wasm.')
   .option('--only <text>', 'only models whose name holds it')
-  .option('--runs <number>', 'timed runs each, in turns', Number, 10)
+  .option('--runs <number>', 'timed runs each, in turns', whole(1), 10)
   .option('--save <name>', 'also write bench/results/<name>.json')
   .action(main)
   .parseAsync()
