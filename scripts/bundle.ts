@@ -4,6 +4,7 @@
  */
 import * as path from 'node:path';
 import { Command } from 'commander';
+import { positive } from '../src/cli/numbers';
 import { UserError } from '../src/errors';
 import { makeBundle } from './bundle/pack';
 import { collectResults } from './bundle/results';
@@ -14,10 +15,9 @@ const MB = 1_000_000;
 const program = new Command('bundle')
   .description('Packs program, Node, CIFAR-10 and unfinished runs into parts')
   .option('--out <folder>', 'where the parts are written (emptied first)', path.join('dist', 'bundle'))
-  .option('--part-mb <number>', 'largest size of a part, in millions of bytes', Number, 60)
+  .option('--part-mb <number>', 'largest size of a part, in millions of bytes', positive, 60)
   .option('--no-state', 'leave unfinished runs behind')
   .action(async (options: { out: string; partMb: number; state: boolean }) => {
-    if (!(options.partMb > 0)) throw new UserError(`--part-mb is ${options.partMb}; give a positive number.`);
     const partBytes = Math.floor(options.partMb * MB);
     const { parts, appBytes, dataBytes } = await makeBundle({ ...options, root, partBytes });
     const size = (bytes: number) => `${(bytes / MB).toFixed(1)} MB`;

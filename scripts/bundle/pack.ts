@@ -36,7 +36,7 @@ const TEMPLATES = path.join('scripts', 'bundle');
 
 /**
  * Makes the bundle: unpack.sh, parts.sha256 and cifar.part01 ….
- * @throws UserError when this is not Linux on x86-64, whose Node and add-ons travel, or a program that it needs is missing
+ * @throws UserError when this is not Linux on x86-64, whose Node and add-ons travel, a program that it needs is missing, or the parts are too small
  */
 export async function makeBundle(options: BundleOptions): Promise<Bundle> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
@@ -52,6 +52,7 @@ export async function makeBundle(options: BundleOptions): Promise<Bundle> {
   const [appBytes, dataBytes] = ['app.tar.xz', 'data.tar'].map(
     name => fs.statSync(path.join(out, name)).size,
   );
+  requireFewParts(appBytes + dataBytes, options.partBytes);
   const parts = await cut([path.join(out, 'app.tar.xz'), path.join(out, 'data.tar')], out, options.partBytes);
   for (const name of ['app', 'data', 'app.tar.xz', 'data.tar'])
     fs.rmSync(path.join(out, name), { recursive: true });
@@ -59,6 +60,17 @@ export async function makeBundle(options: BundleOptions): Promise<Bundle> {
   const filled = script.replace('APP_BYTES |', `${appBytes} |`).replace('DATA_FROM', String(appBytes + 1));
   fs.writeFileSync(path.join(out, 'unpack.sh'), filled, { mode: 0o755 });
   return { parts, appBytes, dataBytes };
+}
+
+/**
+ * unpack.sh knows its parts by two digits.
+ * @throws UserError when there would be more than 99
+ */
+export function requireFewParts(bytes: number, partBytes: number): void {
+  const most = 99;
+  if (bytes <= most * partBytes) return;
+  const least = Math.ceil(bytes / most / 1e6);
+  throw new UserError(`The bundle would have more than ${most} parts: give --part-mb ${least} or more.`);
 }
 
 /** Program, Node and native add-on: what shrinks. */

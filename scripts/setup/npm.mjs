@@ -31,9 +31,11 @@ export function installPackages(root, say) {
   say('npm packages: installing …');
   const modules = join(root, 'node_modules');
   const aside = join(root, '.cache', 'node_modules.before');
-  rmSync(aside, { recursive: true, force: true });
+  const old = join(root, '.cache', 'node_modules.old');
   mkdirSync(join(root, '.cache'), { recursive: true });
-  if (existsSync(modules)) renameSync(modules, aside);
+  // What an installation that was killed kept aside is worth more than what it had installed by then.
+  if (existsSync(aside)) rmSync(modules, { recursive: true, force: true });
+  else if (existsSync(modules)) renameSync(modules, aside);
   try {
     npmCi(root);
     if (!upToDate(root))
@@ -45,7 +47,9 @@ export function installPackages(root, say) {
     }
     throw error;
   }
-  rmSync(aside, { recursive: true, force: true });
+  rmSync(old, { recursive: true, force: true });
+  if (existsSync(aside)) renameSync(aside, old); // so that a kill leaves no half of it aside
+  rmSync(old, { recursive: true, force: true });
 }
 
 function npmCi(root) {

@@ -118,3 +118,15 @@ test('no network for npm: one line, and what was installed stays', () => {
   expectProblem(setUp(root), 'npm registry cannot be reached');
   expect(existsSync(join(root, 'node_modules', 'kept', 'index.js'))).toBe(true);
 }, 240_000);
+
+test('what a killed npm ci had kept aside is put back when the next one fails', () => {
+  const root = clone({ packages: false });
+  const [aside, half] = [
+    join(root, '.cache', 'node_modules.before', 'kept'),
+    join(root, 'node_modules', 'half'),
+  ];
+  for (const folder of [aside, half]) mkdirSync(folder, { recursive: true });
+  expectProblem(setUp(root), 'npm registry cannot be reached');
+  expect(existsSync(join(root, 'node_modules', 'kept'))).toBe(true);
+  expect(existsSync(half)).toBe(false);
+}, 240_000);
