@@ -1,5 +1,6 @@
 /** What `cifar devices` shows of XLA: plugins, the devices behind each, and why a plugin was passed over. */
 import { type Native } from '../xla/native';
+import { type PjrtClient, type Plugin } from '../xla/pjrt';
 import { firstLine } from './backend';
 
 /** A device of a plugin. */
@@ -46,25 +47,34 @@ export async function listXlaDevices(): Promise<XlaDevices> {
     const gpu = plugin.kind === 'cuda' || plugin.kind === 'rocm';
     try {
       const client = PjrtClient.create(plugin, gpu ? { preallocate: false } : {});
-      const { major, minor } = client.apiVersion;
-      const native = loadNative(client);
-      const stablehlo = client.attributes.stablehlo_current_version;
-      list.plugins.push({
-        ...{ name: plugin.name, path: plugin.path, source: plugin.source, version: plugin.version },
-        ...{ platform: client.platformName, platformVersion: client.platformVersion },
-        api: `${major}.${minor}`,
-        stablehlo: Array.isArray(stablehlo) ? stablehlo.join('.') : undefined,
-        devices: client.devices.map(({ kind, description }, i) => ({
-          kind,
-          description,
-          memory: client.deviceMemory(i)?.limit,
-        })),
-        native,
-      });
-      client.close();
+      try {
+        list.plugins.push(describe(plugin, client, loadNative(client)));
+      } finally {
+        client.close();
+      }
     } catch (error) {
       list.passedOver.push({ path: plugin.path, reason: firstLine(error) });
     }
   }
   return list;
+}
+
+function describe(
+  { name, path, source, version }: Plugin,
+  client: PjrtClient,
+  native: Native,
+): PluginDevices {
+  const { major, minor } = client.apiVersion;
+  const stablehlo = client.attributes.stablehlo_current_version;
+  return {
+    ...{ name, path, source, version },
+    ...{ platform: client.platformName, platformVersion: client.platformVersion },
+    api: `${major}.${minor}`,
+    stablehlo: Array.isArray(stablehlo) ? stablehlo.join('.') : undefined,
+    devices: client.devices.map(({ kind, description }, i) => ({
+      ...{ kind, description },
+      memory: client.deviceMemory(i)?.limit,
+    })),
+    native,
+  };
 }

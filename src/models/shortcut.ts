@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../errors';
 
 /** Arguments of ZeroPaddedShortcut. */
 export interface ZeroPaddedShortcutArgs {
@@ -52,10 +53,13 @@ export class ZeroPaddedShortcut extends tf.layers.Layer {
     this.stride = args.stride;
   }
 
+  /** @throws UserError when there are fewer filters than channels. */
   override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape {
     const [batch, height, width, depth] = inputShape as tf.Shape;
     if (depth! > this.filters) {
-      throw new Error(`${this.name}: ${depth} channels can't be padded to ${this.filters}.`);
+      throw new UserError(
+        `${this.name}: ${depth} channels can't be padded to ${this.filters}; give at least as many filters.`,
+      );
     }
     const shrink = (size: number | null) => (size === null ? null : Math.ceil(size / this.stride));
     return [batch, shrink(height), shrink(width), this.filters];

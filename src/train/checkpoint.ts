@@ -63,18 +63,27 @@ function checkSum(json: string, arrays: NamedArrays): string {
 }
 
 /** A checkpoint as bytes of a safetensors file. */
-export function encodeCheckpoint({ state, arrays }: Checkpoint): Uint8Array {
+function encodeCheckpoint({ state, arrays }: Checkpoint): Uint8Array {
   const run = JSON.stringify(state);
   return encodeSafetensors(arrays, { metadata: { format: FORMAT, run, sha256: checkSum(run, arrays) } });
 }
 
 /** @throws UserError when the file is damaged or no checkpoint. */
-export function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
+function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes, file);
   if (metadata.format !== FORMAT) throw new UserError(`'${file}' is no checkpoint of this version.`);
   if (metadata.sha256 !== checkSum(metadata.run ?? '', tensors))
     throw new UserError(`'${file}' is damaged: its check sum differs.`);
-  return { state: runState.parse(JSON.parse(metadata.run)) as RunState, arrays: tensors };
+  return { state: parseState(metadata.run, file), arrays: tensors };
+}
+
+/** @throws UserError when the state is whole, as its check sum has shown, but another version's. */
+function parseState(json: string | undefined, file: string): RunState {
+  try {
+    return runState.parse(JSON.parse(json ?? '')) as RunState;
+  } catch {
+    throw new UserError(`'${file}' is no checkpoint of this version.`);
+  }
 }
 
 /** Tells one version of a file from another; undefined where there is none. */

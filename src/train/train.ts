@@ -5,6 +5,7 @@ import { UserError } from '../errors';
 import { fillOptions, type TrainOptions, type TrainResult } from './options';
 import { withPrecision } from './precision';
 import { Run } from './run';
+import { stepSharding } from './step';
 
 /**
  * Trains a model on CIFAR-10 in place, by SGD with momentum (He et al. 2016, section 4.2).
@@ -24,6 +25,7 @@ export async function train(
   const options = fillOptions(given);
   if (data.train.count < 1) throw new UserError('The training split is empty: give at least one image.');
   return withPrecision(options.precision, async () => {
+    stepSharding(options); // throws before anything is allocated
     const run = new Run(model, data, options);
     try {
       await run.open();

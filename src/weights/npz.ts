@@ -43,10 +43,10 @@ export function decodeNpz(bytes: Uint8Array, path: string): NamedArrays {
  */
 export function decodeNpy(bytes: Uint8Array, path: string): NamedArray {
   const magic = '\x93NUMPY';
-  if (bytes.length < 10 || [...magic].some((c, i) => bytes[i] !== c.charCodeAt(0))) throw badFile(path, 'it is no .npy');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes[6] >= 2;
   const begin = wide ? 12 : 10;
+  if (bytes.length < begin || [...magic].some((c, i) => bytes[i] !== c.charCodeAt(0))) throw badFile(path, 'it is no .npy');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = begin + (wide ? view.getUint32(8, true) : view.getUint16(8, true));
   const header = new TextDecoder('latin1').decode(bytes.subarray(begin, start));
   const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1];

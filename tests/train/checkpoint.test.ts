@@ -42,6 +42,12 @@ test('what is saved is what is loaded; the one before is kept', () => {
   expect(load()).toEqual(checkpoint(1));
 });
 
+test('a whole checkpoint of another version is told in one line', () => {
+  const { state, arrays } = checkpoint(1);
+  folder.save({ state: { ...state, startedAt: 5 as never }, arrays });
+  expect(load).toThrow(/can be read \('.*checkpoint\.safetensors' is no checkpoint of this version\.\)/);
+});
+
 test('whatever byte is flipped, the checkpoint before is taken, and said so', () => {
   folder.save(checkpoint(1));
   folder.save(checkpoint(2));

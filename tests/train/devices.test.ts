@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { selectBackend } from '../../src/backends';
 import { type Cifar10 } from '../../src/data';
 import { resnet } from '../../src/models';
@@ -28,6 +29,15 @@ function split(count: number): Cifar10['train'] {
   }
   expect(losses[0]).toHaveLength(4);
   losses[0].forEach((loss, i) => expect(Math.abs(losses[1][i] - loss)).toBeLessThan(1e-3));
+});
+
+test('a back end that has one device refuses two, and nothing of the run is left', async () => {
+  await selectBackend({ prefer: 'cpu' });
+  const model = resnet({ depth: 8, seed: 1 });
+  const before = tf.memory().numTensors;
+  const data = { train: split(16), test: split(16) } as Cifar10;
+  await expect(train(model, data, { devices: 2, batchSize: 16 })).rejects.toThrow('computes on one: use xla');
+  expect(tf.memory().numTensors).toBe(before);
 });
 
 test('devices must divide the batch', () => {

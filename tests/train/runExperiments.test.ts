@@ -5,7 +5,9 @@ import * as path from 'node:path';
 import { selectBackend } from '../../src/backends';
 import { type Experiment, parseExperiments } from '../../src/train';
 import { readRecord } from '../../src/train/record';
+import { runExperiment } from '../../src/train/runExperiment';
 import { type Reporter, runExperiments } from '../../src/train/runExperiments';
+import { precisionPolicy } from '../../src/xla';
 import { madeUpData } from './killable';
 
 let folder: string;
@@ -99,6 +101,25 @@ test('tested, trained in order, a failing one passed over; broken off, resumed, 
 
   const third = await run();
   expect(third.endings.map(({ status }) => status)).toEqual(['skipped', 'failed', 'skipped']);
+});
+
+test('a held-out run is tested in the precision that its record names', async () => {
+  const backend = await selectBackend();
+  if (backend.name !== 'xla') return;
+  const { test: images, ...rest } = madeUpData();
+  const seen: string[] = [];
+  const data = {
+    ...rest,
+    get test() {
+      seen.push(precisionPolicy());
+      return images;
+    },
+  };
+  const [held] = parseExperiments(experiment('held', '', 'holdout: 20'), 'one.yaml');
+  const folders = { checkpoints: path.join(folder, 'checkpoints'), records: path.join(folder, 'records') };
+  const outcome = await runExperiment(held, { data, backend, ...folders, precision: 'mixed_bfloat16' });
+  expect(outcome).toMatchObject({ status: 'finished', record: { precision: 'mixed_bfloat16' } });
+  expect(seen.at(-1)).toBe('mixed_bfloat16');
 });
 
 test('a record of another configuration is not passed off as this one', async () => {

@@ -1,5 +1,6 @@
 import * as fs from 'fs';
 import * as tf from '@tensorflow/tfjs';
+import { zipSync } from 'fflate';
 import { createModel, resnet } from '../../src/models';
 import { decodeNpz, loadWeights, modelWeights, pretrainedPath, readArrays, saveWeights } from '../../src/weights';
 import { python, snapshot, temporaryFolder, testWithPython } from './helpers';
@@ -59,6 +60,8 @@ test('what is not there or of another kind is named', () => {
   expect(() => readArrays(folder.file('weights.h5'))).toThrow(/neither .safetensors nor .npz/);
   fs.writeFileSync(folder.file('bad.npz'), 'no archive');
   expect(() => readArrays(folder.file('bad.npz'))).toThrow(/bad.npz: it is no .npz archive/);
+  const short = Uint8Array.from('\x93NUMPY\x02\x00\x00\x00', c => c.charCodeAt(0));
+  expect(() => decodeNpz(zipSync({ 'a.npy': short }), 'bad.npz')).toThrow(/array 'a': it is no .npy/);
   expect(() => pretrainedPath('resnet20_v3')).toThrow(/weights.pretrained.resnet20_v3\.safetensors/);
 });
 
