@@ -15,25 +15,30 @@ const OUTSIDE = -1;
 /**
  * Pixels 0…255 → zero mean and (about) unit deviation by channel: `(x / 255 − mean) / std`.
  *
- * @param images `[batch, 32, 32, 3]`, any numeric dtype
- * @returns `[batch, 32, 32, 3]` float32
+ * @param images `[batch, height, width, 3]`, any numeric dtype
+ * @param mean by channel, as `deviation`; those of the recipes unless given
+ * @returns the same shape, float32
  */
-export function normalize(images: tf.Tensor4D): tf.Tensor4D {
+export function normalize(
+  images: tf.Tensor4D,
+  mean: readonly number[] = MEAN,
+  deviation: readonly number[] = STD,
+): tf.Tensor4D {
   return tf.tidy(() => {
-    const scale = tf.tensor1d(STD.map(std => 1 / (255 * std)));
-    const shift = tf.tensor1d(STD.map((std, c) => -MEAN[c] / std));
+    const scale = tf.tensor1d(deviation.map(std => 1 / (255 * std)));
+    const shift = tf.tensor1d(deviation.map((std, c) => -mean[c] / std));
     return images.toFloat().mul(scale).add(shift) as tf.Tensor4D;
   });
 }
 
 /**
- * Shifts and flips each image by given amounts; what comes from outside is −1.
+ * Cuts 32 × 32 pixels out of each image, shifted and flipped by given amounts; what comes from outside is −1.
  *
- * One `cropAndResize` does both: the crop is as large as the image, and a flip is a box with its sides swapped. The
+ * One `cropAndResize` does both: the crop is as large as its box, and a flip is a box with its sides swapped. The
  * sampling points are drawn together by a thousandth about the image's centre, so that a rounding error can neither
  * push a border pixel outside nor change which pixel is the nearest: the result is exact.
  *
- * @param images `[batch, 32, 32, 3]`, pixels 0…255
+ * @param images `[batch, s, s, 3]`, pixels 0…255
  * @param dy `[batch]` whole numbers: row y of the result is row y + dy of the image
  * @param dx `[batch]` likewise for columns, before the flip
  * @param flip `[batch]` 1 to mirror left and right, else 0
@@ -46,13 +51,13 @@ export function shiftAndFlip(
   flip: tf.Tensor1D,
 ): tf.Tensor4D {
   return tf.tidy(() => {
-    const last = IMAGE_SIZE - 1;
+    const last = images.shape[1] - 1;
     const shrink = 0.999;
     // An edge of the box in units of the image: (c + (edge − c)·shrink) / last, with c the centre.
     const edge = (position: tf.Tensor1D) =>
       position.sub(last / 2).mul(shrink / last).add(0.5) as tf.Tensor1D; // prettier-ignore
-    const [top, bottom] = [edge(dy), edge(dy.add(last))];
-    const [left, right] = [edge(dx), edge(dx.add(last))];
+    const [top, bottom] = [edge(dy), edge(dy.add(IMAGE_SIZE - 1))];
+    const [left, right] = [edge(dx), edge(dx.add(IMAGE_SIZE - 1))];
     const width = right.sub(left).mul(flip) as tf.Tensor1D;
     const boxes = tf.stack([top, left.add(width), bottom, right.sub(width)], 1) as tf.Tensor2D;
     const which = tf.range(0, images.shape[0], 1, 'int32') as tf.Tensor1D;

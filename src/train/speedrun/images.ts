@@ -1,6 +1,6 @@
 /** Images of the speedrun: padded by reflection once, kept on the device as bytes; crops and flips are part of the step. */
 import * as tf from '@tensorflow/tfjs';
-import { CHANNELS, IMAGE_SIZE, type Split } from '../../data';
+import { CHANNELS, IMAGE_SIZE, normalize, shiftAndFlip, type Split } from '../../data';
 import { statelessUniform } from '../../xla/random';
 import { uint8Tensor } from '../../xla/uint8Tensor';
 
@@ -10,11 +10,7 @@ export const STD = [0.247, 0.2435, 0.2616];
 
 /** Pixels 0…255, [batch, h, w, 3] → zero mean and unit deviation. */
 export function normalizeBytes(images: tf.Tensor4D): tf.Tensor4D {
-  return tf.tidy(() => {
-    const scale = tf.tensor1d(STD.map(std => 1 / (255 * std)));
-    const shift = tf.tensor1d(STD.map((std, c) => -MEAN[c] / std));
-    return images.toFloat().mul(scale).add(shift) as tf.Tensor4D;
-  });
+  return normalize(images, MEAN, STD);
 }
 
 /**
@@ -57,18 +53,9 @@ export function cropAndFlip(
   seed: tf.Tensor1D,
 ): tf.Tensor4D {
   return tf.tidy(() => {
-    const [batch, last] = [rows.shape[0], padded.shape[1] - 1];
     const places = padded.shape[1] - IMAGE_SIZE + 1;
-    const [dy, dx] = tf.unstack(statelessUniform([2, batch], seed).mul(places).floor()) as tf.Tensor1D[];
-    // As in data/augment.ts: drawn together by a thousandth about the centre, no sampling point is on a pixel's edge.
-    const edge = (position: tf.Tensor1D) => position.sub(last / 2).mul(0.999 / last).add(0.5) as tf.Tensor1D; // prettier-ignore
-    const [top, bottom] = [edge(dy), edge(dy.add(IMAGE_SIZE - 1))];
-    const [left, right] = [edge(dx), edge(dx.add(IMAGE_SIZE - 1))];
-    const width = right.sub(left).mul(flip) as tf.Tensor1D;
-    const boxes = tf.stack([top, left.add(width), bottom, right.sub(width)], 1) as tf.Tensor2D;
-    const images = tf.gather(padded, rows) as tf.Tensor4D;
-    const which = tf.range(0, batch, 1, 'int32') as tf.Tensor1D;
-    const size: [number, number] = [IMAGE_SIZE, IMAGE_SIZE];
-    return normalizeBytes(tf.image.cropAndResize(images, boxes, which, size, 'nearest'));
+    const draw = statelessUniform([2, rows.shape[0]], seed).mul(places).floor();
+    const [dy, dx] = tf.unstack(draw) as tf.Tensor1D[];
+    return normalizeBytes(shiftAndFlip(tf.gather(padded, rows) as tf.Tensor4D, dy, dx, flip));
   });
 }
