@@ -51,6 +51,7 @@ test('devices: every back end, and why one that is missing is', async () => {
     expect.arrayContaining([expect.objectContaining({ name: 'cpu', available: true })]),
   );
   expect(xla.plugins).toBeInstanceOf(Array);
+  expect((await cifar(['devices'])).stdout).not.toMatch(/\d × cpu/i); // how many of them is no fact of the machine's
 });
 
 test('help tells of every command', async () => {
@@ -76,6 +77,15 @@ test.each([
     /^error: option '--stop-after <steps>' argument 'soon' is invalid/,
   ],
   [['evaluate', '--model', 'vgg11', '--pretrained', '--weights', 'x'], /cannot be used with/],
+  [['train'], /^error: required option '--model <name>' not specified$/m],
+  [['train', '--modle', 'vgg11'], /^error: unknown option '--modle'\n\(Did you mean --model\?\)/],
+  [
+    [
+      ...['evaluate', '--model', 'vgg11', '--pretrained', '--backend', 'cpu'],
+      ...['--precision', 'mixed_bfloat16'],
+    ],
+    /^precision mixed_bfloat16 needs back end xla; cpu computes in float32\.$/m,
+  ],
 ])('%j: one line that says what to do', async (args, message) => {
   const { stdout, stderr, code } = await cifar(args);
   expect(code).toBe(1);
