@@ -5,23 +5,23 @@ import { jsonOption } from './options';
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
-/** "2 × NVIDIA H100, 60.0 GiB each"; a CPU's devices are shares of the one processor, whose number says nothing. */
-function hardware({ platform, devices }: PluginDevices): string {
-  const kind = devices[0]?.kind ?? 'nothing';
-  if (platform === 'cpu') return kind;
-  const memory = devices[0]?.memory;
+/** "2 × NVIDIA H100, 60.0 GiB each" */
+function hardware(devices: PluginDevices['devices']): string {
+  const { kind = 'nothing', memory } = devices[0] ?? {};
   return `${devices.length} × ${kind}${memory ? `, ${gigabytes(memory)} each` : ''}`;
 }
 
+/** Of a CPU no number of devices is told: they are shares of the one processor. */
+function ownKernels({ works, bfloat16, reason }: PluginDevices['native']): string | undefined {
+  if (bfloat16) return 'bf16 by AMX';
+  return works ? undefined : `without kernels of our own: ${reason}`;
+}
+
 /** "jax-cuda13-pjrt 0.12.0.1 (.venv): cuda, PJRT 0.115, 2 × NVIDIA H100, 60.0 GiB each" */
-function pluginLine(plugin: PluginDevices): string {
-  const { name, version, source, platform, api, native } = plugin;
-  const own = native.bfloat16
-    ? ', bf16 by AMX'
-    : native.works
-      ? ''
-      : `, without kernels of our own: ${native.reason}`;
-  return `${name} ${version ?? ''} (${source}): ${platform}, PJRT ${api}, ${hardware(plugin)}${platform === 'cpu' ? own : ''}`;
+function pluginLine({ name, version, source, platform, api, devices, native }: PluginDevices): string {
+  const what = platform === 'cpu' ? ownKernels(native) : hardware(devices);
+  const facts = [platform, `PJRT ${api}`, what].filter(Boolean);
+  return `${name} ${version ?? ''} (${source}): ${facts.join(', ')}`;
 }
 
 /** `cifar devices` */

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { UserError } from '../../src/errors';
 import {
   Dropout,
   GroupedConv2D,
@@ -11,6 +12,11 @@ import {
 beforeAll(() => tf.setBackend('cpu'));
 
 describe('ZeroPaddedShortcut', () => {
+  test('fewer filters than channels are refused', () => {
+    const layer = new ZeroPaddedShortcut({ name: 's', filters: 1, stride: 2 });
+    expect(() => layer.computeOutputShape([1, 4, 4, 2])).toThrow(UserError);
+  });
+
   test('keeps every second pixel, zeros at the end', () => {
     const x = tf.randomNormal<tf.Rank.R4>([2, 6, 4, 3]);
     const y = new ZeroPaddedShortcut({ filters: 5, stride: 2 }).apply(x) as tf.Tensor4D;
