@@ -1,11 +1,16 @@
-/** Pooling and its gradients, over two or three spatial axes; data is [batch, …spatial, channels]. */
+/**
+ * Pooling and its gradients, over two or three spatial axes; data is [batch, …spatial, channels].
+ *
+ * Two axes and a small window: elementwise operations over what lies at each place of the windows (taps.ts), which XLA makes one loop of. Its
+ * `reduce_window` and `select_and_scatter`, which the others get, are several times slower on CPUs, and on GPUs the latter becomes a scatter.
+ */
 import { backend_util } from '@tensorflow/tfjs-core';
 import * as hlo from '../hlo';
 import { type Value, type Window } from '../hlo';
 import { like } from './broadcast';
 import { define } from './define';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
-import { largest, outsideOf, taps } from './taps';
+import { largest, outsideOf, taps, untap } from './taps';
 
 interface PoolAttrs {
   filterSize: number | number[];
@@ -53,14 +58,43 @@ function windowOf(axes: readonly Axis[]): Window {
 const isIdentity = (axes: readonly Axis[]): boolean =>
   axes.every(a => a.kernel === 1 && a.output === a.input);
 
+/** Places of a window up to which it is taken apart. */
+const MOST_PLACES = 16;
+
+const isSmall = (axes: readonly Axis[]): boolean =>
+  axes.length === 2 && axes.reduce((n, a) => n * a.kernel, 1) <= MOST_PLACES;
+
+/** What is less than any number of an image, or equal. */
+const lowestOf = (x: Value): number => (hlo.isFloat(x.dtype) ? -Infinity : -2147483648);
+
 function maxPool(x: Value, axes: readonly Axis[]): Value {
   if (isIdentity(axes)) return x;
-  const lowest = hlo.isFloat(x.dtype) ? -Infinity : -2147483648;
+  const lowest = lowestOf(x);
+  if (isSmall(axes)) return taps(x, axes, lowest).reduce((a, b) => hlo.max(a, b));
   return hlo.reduceWindow(x, hlo.scalar(lowest, x.dtype), windowOf(axes), hlo.max);
 }
 
 /** The gradient goes to the first largest element of each window. */
-function maxPoolGradient(dy: Value, x: Value, axes: readonly Axis[]): Value {
+function maxPoolGradient(dy: Value, x: Value, y: Value, axes: readonly Axis[]): Value {
+  return isSmall(axes) ? gradientByPlaces(dy, x, y, axes) : gradientByScatter(dy, x, axes);
+}
+
+function gradientByPlaces(given: Value, x: Value, y: Value, axes: readonly Axis[]): Value {
+  const [dy, top] = [given, y].map(v => hlo.convert(v, x.dtype));
+  const all = taps(x, axes, lowestOf(x));
+  // Where no place before it has been the largest the last is, be it NaN: each gradient goes somewhere.
+  const largest = all.slice(0, -1).map(tap => hlo.compare(tap, top, 'EQ'));
+  const both = (a: Value | undefined, b: Value): Value => (a ? hlo.and(a, b) : b);
+  let free: Value | undefined;
+  const parts = largest.map(here => {
+    const part = hlo.select(both(free, here), dy, like(dy, 0));
+    free = both(free, hlo.not(here));
+    return part;
+  });
+  return untap([...parts, free ? hlo.select(free, dy, like(dy, 0)) : dy], axes);
+}
+
+function gradientByScatter(dy: Value, x: Value, axes: readonly Axis[]): Value {
   const padding = axes.map(forwardPadding);
   // Rows that no window reaches: cut them off, and give them a zero gradient.
   const unused = [0, ...padding.map(([, high]) => Math.max(0, -high)), 0];
@@ -123,6 +157,7 @@ function perCount(x: Value, axes: readonly Axis[]): Value {
 function avgPool(x: Value, axes: readonly Axis[]): Value {
   const y = hlo.isFloat(x.dtype) ? x : hlo.convert(x, 'f32');
   if (isIdentity(axes)) return y;
+  if (isSmall(axes)) return perCount(taps(y, axes, 0).reduce((a, b) => hlo.add(a, b)), axes); // prettier-ignore
   return perCount(hlo.reduceWindow(y, hlo.scalar(0, y.dtype), windowOf(axes), hlo.add), axes);
 }
 
@@ -132,6 +167,7 @@ function avgPool(x: Value, axes: readonly Axis[]): Value {
  */
 function avgPoolGradient(dy: Value, axes: readonly Axis[]): Value {
   const size = axes.reduce((n, a) => n * a.kernel, 1);
+  if (isSmall(axes)) return untap(Array<Value>(size).fill(hlo.mul(dy, like(dy, 1 / size))), axes);
   return hlo.reduceWindow(
     hlo.mul(dy, like(dy, 1 / size)),
     hlo.scalar(0, dy.dtype),
@@ -151,8 +187,8 @@ for (const [suffix, geometry] of [
 ] as const) {
   define<PoolAttrs>(`MaxPool${suffix}`, ({ x }, attrs) => maxPool(x, geometry(x.shape, attrs)));
   define<PoolAttrs>(`AvgPool${suffix}`, ({ x }, attrs) => avgPool(x, geometry(x.shape, attrs)));
-  define<PoolAttrs>(`MaxPool${suffix}Grad`, ({ dy, input }, attrs) =>
-    maxPoolGradient(dy, input, geometry(input.shape, attrs)),
+  define<PoolAttrs>(`MaxPool${suffix}Grad`, ({ dy, input, output }, attrs) =>
+    maxPoolGradient(dy, input, output, geometry(input.shape, attrs)),
   );
   define<PoolAttrs>(`AvgPool${suffix}Grad`, ({ dy, input }, attrs) =>
     avgPoolGradient(dy, geometry(input.shape, attrs)),
