@@ -8,6 +8,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { selectBackend } from '../src/backends';
+import { whole } from '../src/cli/numbers';
 import { createModel } from '../src/models';
 import { jit, type PrecisionPolicy, setPrecisionPolicy, useXla, xlaStats } from '../src/xla';
 
@@ -126,8 +127,8 @@ async function main(options: { model: string; batch: number; steps: number }): P
 new Command('gpu-smoke')
   .description('Checks XLA on this machine: devices, numbers, step times.')
   .option('--model <name>', 'a model of src/models', 'resnet20_v1')
-  .option('--batch <number>', 'images a timed step', Number, 128)
-  .option('--steps <number>', 'timed steps', Number, 20)
+  .option('--batch <number>', 'images a timed step', whole(1), 128)
+  .option('--steps <number>', 'timed steps', whole(1), 20)
   .action(main)
   .parseAsync()
   .catch((error: unknown) => {

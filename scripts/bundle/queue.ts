@@ -94,7 +94,7 @@ async function trainOne(experiment: Experiment, { until, ...machine }: Machine):
         `${name} step ${p.step}/${p.steps} loss ${p.loss.toFixed(4)} train error ${p.error.toFixed(2)} % ` +
           `${p.imagesPerSecond.toFixed(0)} images/s, ${(p.secondsLeft / 60).toFixed(1)} minutes to its end`,
       ),
-    onValidation: ({ step, error }) => say(`${name} step ${step} test error ${error.toFixed(2)} %`),
+    onValidation: ({ step, error }) => say(`${name} step ${step} validation error ${error.toFixed(2)} %`),
     onWarning: say,
   });
   if (outcome.status === 'interrupted')

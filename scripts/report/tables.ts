@@ -1,6 +1,6 @@
 /** README's tables, made of the records of finished runs and of nothing else. */
 import { formatCount, type ModelEntry } from '../../src/models';
-import { type RunRecord } from '../../src/train/record';
+import { type RunRecord, wholeRate } from '../../src/train/record';
 import { type SpeedrunRecord } from '../../src/train/speedrun';
 import { SEED_ERRORS } from './seedErrors';
 
@@ -154,7 +154,7 @@ function runs(records: readonly RunRecord[]): string[] {
         record.bestTestError === undefined ? 'held-out validation' : percent(record.bestTestError),
         `${record.device}`,
         record.precision,
-        String(record.imagesPerSecond),
+        String(Math.round(wholeRate(record))),
         (record.seconds / 3600).toFixed(record.seconds < 36_000 ? 2 : 1),
         commit(record),
       ),

@@ -47,7 +47,7 @@ export function trainingCharts(
       points: marked,
     });
     const series = [line('training', train, false)];
-    if (validation.length > 0) series.push(line('test', validation, true));
+    if (validation.length > 0) series.push(line('validation', validation, true));
     return { kind: 'line', title: label, x: { label: 'step' }, y: { label }, series };
   };
   return [chart('error', 'error [%]'), chart('loss', 'loss')];

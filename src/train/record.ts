@@ -59,6 +59,12 @@ export interface RunRecord {
   curve: RecordPoint[];
 }
 
+/** Images a second over the whole run, with all its parts, validation and compiling: what its seconds are made of. */
+export function wholeRate({ steps, seconds, config }: RunRecord): number {
+  const { train_parameters: parameters } = config as { train_parameters?: { batch_size?: number } };
+  return (steps * (parameters?.batch_size ?? 128)) / seconds;
+}
+
 /** Writes records/NAME.json, whole or not at all. */
 export function writeRecord(folder: string, record: RunRecord): string {
   const file = path.join(folder, `${record.name}.json`);

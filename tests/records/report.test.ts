@@ -59,7 +59,7 @@ test('the final error is the number, the best on test stands beside it as such',
   const text = tables(record({}), record({ name: 'quick', recipe: 'short', finalTestError: 8.9, bestTestError: 8.9 }));
   expect(cells(text, 'ResNet20 v1').slice(3)).toEqual(['**8.25** (8.13)', '**8.90** (8.90)', '*to be run*']);
   expect(cells(text, '[run](records/run.json)')).toEqual(
-    ['resnet20_v1', '[paper](experiments/x.yaml)', '1', '164', '8.25', '8.13', 'a device', 'float32', '1000', '2.00', '`0123456`'], // prettier-ignore
+    ['resnet20_v1', '[paper](experiments/x.yaml)', '1', '164', '8.25', '8.13', 'a device', 'float32', '1138', '2.00', '`0123456`'], // prettier-ignore
   );
 });
 
