@@ -37,4 +37,15 @@ describe('training', () => {
     expect((await after.data())[0]).toBeLessThan((await before.data())[0]);
     model.dispose();
   });
+
+  test('a step that is written for a GPU calls none of our kernels for CPUs', () => {
+    const model = createModel('resnet20_v1', { seed: 1 });
+    const images = imagesFor(model, 16);
+    const loss = () => (model.apply(images, { training: true }) as tf.Tensor).square().mean() as tf.Scalar;
+    const step = jit(() => Object.values(tf.variableGrads(loss).grads), { platform: 'cuda' });
+    expect(step.stablehlo()).toContain('stablehlo.convolution');
+    expect(step.stablehlo()).not.toContain('custom_call');
+    tf.dispose([images]);
+    model.dispose();
+  });
 });

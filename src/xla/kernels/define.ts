@@ -66,7 +66,8 @@ class KernelCall<A> {
     this.operands = this.infos.map(info => backend.getValue(info));
     const dtypes = Object.fromEntries(this.names.map((key, i) => [key, this.infos[i].dtype]));
     const { platform, native } = backend.runtime;
-    this.context = { backend, dtypes, platform, native };
+    // A program may be written for another platform than the client's.
+    this.context = { backend, dtypes, platform, native: platform === 'cpu' ? native : [] };
   }
 
   /** What the lowering depends on beside attributes and the values' types. */
