@@ -25,7 +25,10 @@ const holdsNaN = (backend: XlaBackend, { dataId }: TensorInfo): boolean =>
 
 /** Frames of Node.js, of packages (also under their source maps' names) and of the engine itself. */
 const FOREIGN =
-  /[\\/]node_modules[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]|[\\/]src[\\/]xla[\\/]|\(node:|<anonymous>/;
+  /[\\/]node_modules[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]|[\\/]src[\\/]xla[\\/]|\(node:|[( ]<anonymous>/;
+
+/** A frame in a notebook's cell, which tslab runs as a script without a name: the function, and the line of the JavaScript that the cell became. */
+const CELL = /^(?:(.+) \()?evalmachine\.<anonymous>:(\d+):\d+\)?$/;
 
 /** The innermost line of the user's program on the stack, e.g. "train.ts:12:3". */
 function callerLine(): string {
@@ -34,7 +37,9 @@ function callerLine(): string {
   const lines = (new Error().stack ?? '').split('\n').slice(1);
   Error.stackTraceLimit = stackTraceLimit;
   const own = lines.find(line => !FOREIGN.test(line));
-  return own?.trim().replace(/^at /, '') ?? 'an unknown line';
+  const frame = own?.trim().replace(/^at (async )?/, '') ?? 'an unknown line';
+  const [, name, line] = CELL.exec(frame) ?? [];
+  return line ? `${name ? `${name}, ` : ''}line ${line} of the cell (of its JavaScript)` : frame;
 }
 
 /** @throws XlaError when an output holds a NaN and no input does, or the device failed to compute it */

@@ -1,5 +1,6 @@
 /** Lazy execution: what is computed when, what stays in memory, and what tfjs promises about tensors. */
 import * as path from 'node:path';
+import { runInThisContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { debugNaNs, jit, scan, useXla, xlaStats } from '../../src/xla';
 
@@ -247,6 +248,16 @@ describe('debugNaNs', () => {
       /^Log\(float32 \[2\]\) gave NaN from inputs without NaN, called at .*backend\.test\.ts:\d+/,
     );
     expect(() => tf.tensor1d([NaN]).add(1)).not.toThrow();
+  });
+
+  test('names the line of a notebook’s cell', () => {
+    debugNaNs(true);
+    const cell = runInThisContext('const logarithm = x => {\n  return x.log();\n};\nx => logarithm(x)') as (
+      x: tf.Tensor,
+    ) => tf.Tensor;
+    expect(() => cell(tf.tensor1d([-1]))).toThrow(
+      'gave NaN from inputs without NaN, called at logarithm, line 2 of the cell (of its JavaScript).',
+    );
   });
 
   test('names the operation that the memory does not suffice for', () => {
