@@ -268,6 +268,13 @@ describe('debugNaNs', () => {
   });
 });
 
+test('any number of reads at once', async () => {
+  const xs = Array.from({ length: 600 }, (_, i) => tf.scalar(i).add(1));
+  const values = await Promise.all(xs.map(x => x.data()));
+  expect(values.map(([value]) => value)).toEqual(xs.map((_, i) => i + 1));
+  tf.dispose(xs);
+});
+
 test('tf.time waits until what it measures is computed', async () => {
   const x = tf.randomUniform([700, 700]);
   await x.data();

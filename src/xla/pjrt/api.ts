@@ -3,6 +3,7 @@ import * as koffi from 'koffi';
 import { XlaError } from '../errors';
 import { failure } from './failure';
 import { bytesAt, slotOf, struct, textAt } from './memory';
+import { Turns } from './turns';
 
 /** Position of each function pointer in PJRT_Api, in slots of 8 bytes; new ones are only added at the end. */
 const SLOTS = {
@@ -70,6 +71,8 @@ enlargeStacks();
 const SLOT = 8;
 /** The plugin's functions share this type. */
 const prototype = koffi.proto('void*', ['void*']);
+/** koffi refuses calls beside the event loop when there are too many; libuv, whose threads make them, has four. */
+const asynchronous = new Turns(32);
 /** dlopen's flag for binding all symbols at once, on Linux and macOS. */
 const RTLD_NOW = 2;
 
@@ -155,8 +158,11 @@ export class PjrtApi {
     const run = koffi.decode(this.pointer(name), prototype) as {
       async(args: Buffer, done: (error: Error | null, result: bigint | null) => void): void;
     };
-    const result = await new Promise<bigint | null>((resolve, reject) =>
-      run.async(args, (error, value) => (error ? reject(error) : resolve(value))),
+    const result = await asynchronous.take(
+      () =>
+        new Promise<bigint | null>((resolve, reject) =>
+          run.async(args, (error, value) => (error ? reject(error) : resolve(value))),
+        ),
     );
     this.check(name, result);
     return args;
