@@ -16,7 +16,7 @@ import { precisionPolicy } from './kernels/precision';
 import { compileParts, compilePartsAsync } from './parts';
 import { type Sharding } from './sharding';
 import { flatten } from './structure';
-import { type Trace, outputOfEach, record, run } from './trace';
+import { type Trace, record, run } from './trace';
 
 export interface JitOptions {
   /** Names the program in errors and dumps. */
@@ -139,7 +139,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       await compilePartsAsync(backend.runtime, trace.parts);
       const result = run(backend, trace, given) as R;
       const all = [...flatten([result]).tensors, ...trace.assigned];
-      return { result, awaited: outputOfEach(trace).map(i => all[i]) };
+      return { result, awaited: trace.awaited.map(i => all[i]) };
     } finally {
       given.forEach(value => value.release());
     }

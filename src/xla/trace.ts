@@ -16,6 +16,8 @@ export interface Trace {
   /** Slots of the results, then of the assigned variables' new values. */
   readonly roots: readonly number[];
   readonly assigned: readonly Variable[];
+  /** Of each program one root, by its index: a program's outputs are there all at once. */
+  readonly awaited: readonly number[];
   readonly results: Structure;
   readonly resultTypes: readonly { shape: number[]; dtype: Tensor['dtype'] }[];
 }
@@ -187,15 +189,11 @@ function finish(
   });
   const origins = parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
   [...traced.values, ...updates].forEach(v => v.release()); // the graph: the texts say it all
+  const awaited = parts.map(({ outputs }) => roots.findIndex(slot => outputs.includes(slot)));
   return {
-    ...{ parts, roots, origins, assigned, results: traced.results, resultTypes: traced.resultTypes },
+    ...{ parts, roots, origins, assigned, awaited: awaited.filter(i => i >= 0) },
+    ...{ results: traced.results, resultTypes: traced.resultTypes },
   };
-}
-
-/** Of each program one root, by its index: a program's outputs are there all at once. */
-export function outputOfEach({ parts, roots }: Trace): number[] {
-  const indices = parts.map(({ outputs }) => roots.findIndex(slot => outputs.includes(slot)));
-  return indices.filter(i => i >= 0);
 }
 
 /** The value, retained once more. */
