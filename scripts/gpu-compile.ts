@@ -19,22 +19,9 @@ import { makeStep } from '../src/train/step';
 import { modelWeights } from '../src/weights';
 import { jit, type PrecisionPolicy, setPrecisionPolicy, uint8Tensor, useXla } from '../src/xla';
 import { discoverPlugins, pluginAt, type Plugin, PjrtTopology } from '../src/xla/pjrt';
-
-/** The GPU as XLA describes one (stream_executor.GpuTargetConfigProto); numbers of NVIDIA's H100 SXM. */
-const H100 = `
-gpu_device_info {
-  threads_per_block_limit: 1024 threads_per_warp: 32 threads_per_core_limit: 2048 core_count: 132 fpus_per_core: 128
-  shared_memory_per_block: 49152 shared_memory_per_core: 233472 shared_memory_per_block_optin: 232448
-  block_dim_limit_x: 2147483647 block_dim_limit_y: 65535 block_dim_limit_z: 65535
-  registers_per_core_limit: 65536 registers_per_block_limit: 65536
-  memory_bandwidth: 3352320000000 l2_cache_size: 52428800 clock_rate_ghz: 1.98 device_memory_size: 84929347584
-  cuda_compute_capability { major: 9 }
-}
-platform_name: "CUDA"
-dnn_version_info { major: 9 minor: 10 }
-runtime_version { major: CUDA_MAJOR minor: 0 }
-device_description_str: "NVIDIA H100 80GB HBM3"
-`;
+import { h100 } from './gpu/h100';
+import { jaxProgram } from './gpu/jax';
+import { type Work, workOf } from './gpu/work';
 
 /** Tuning measures kernels, for which there is no device. */
 const UNTUNED = { xla_gpu_autotune_level: 0 };
@@ -46,6 +33,7 @@ interface Options {
   precision: PrecisionPolicy;
   batch: number;
   devices: number;
+  jax?: boolean;
   save?: string;
 }
 
@@ -78,44 +66,40 @@ function programs(name: string, { batch, devices }: Options): string[] {
   return text.split(/\n(?=module )/);
 }
 
-/** What became of one training step. */
-interface Compiled {
-  model: string;
+/** What became of a training step. */
+interface Compiled extends Work {
   programs: number;
   seconds: number;
-  /** Operations that the GPU is given one after the other. */
-  launches: number;
-  /** Of these, convolutions by cuDNN. */
-  convolutions: number;
   /** Megabytes; of cut steps the largest part. */
   temporaryMB: number;
   argumentsMB: number;
 }
 
-async function compile(topology: PjrtTopology, model: string, options: Options): Promise<Compiled> {
-  const texts = programs(model, options);
-  const result = {
-    model,
-    programs: texts.length,
-    launches: 0,
-    convolutions: 0,
-    temporaryMB: 0,
-    argumentsMB: 0,
-  };
+async function compile(
+  topology: PjrtTopology,
+  texts: readonly string[],
+  { devices }: Options,
+): Promise<Compiled> {
+  const result = { programs: texts.length, launches: 0, convolutions: 0, movedMB: 0 };
+  let [temporaryMB, argumentsMB] = [0, 0];
   const start = performance.now();
   for (const text of texts) {
-    const program = await topology.compile(text, { flags: UNTUNED, partitions: options.devices });
+    const program = await topology.compile(text, { flags: UNTUNED, partitions: devices });
     const { temporary = 0, arguments: given = 0 } = program.memory() ?? {};
-    const optimized = program.optimizedProgram();
-    const entry = optimized.slice(optimized.lastIndexOf('\nENTRY'));
-    result.launches += entry.match(/ (fusion|custom-call|copy|all-reduce|all-reduce-start)\(/g)?.length ?? 0;
-    result.convolutions += entry.match(/__cudnn\$conv/g)?.length ?? 0;
-    result.temporaryMB = Math.max(result.temporaryMB, temporary / 1e6);
-    result.argumentsMB = Math.max(result.argumentsMB, given / 1e6);
+    const work = workOf(program.optimizedProgram());
+    result.launches += work.launches;
+    result.convolutions += work.convolutions;
+    result.movedMB += work.movedMB;
+    temporaryMB = Math.max(temporaryMB, temporary / 1e6);
+    argumentsMB = Math.max(argumentsMB, given / 1e6);
     program.destroy();
   }
-  return { ...result, seconds: (performance.now() - start) / 1000 };
+  return { ...result, temporaryMB, argumentsMB, seconds: (performance.now() - start) / 1000 };
 }
+
+const described = ({ programs: count, launches, convolutions, movedMB, temporaryMB, seconds }: Compiled) =>
+  `${seconds.toFixed(1)} s, ${count > 1 ? `${count} programs, ` : ''}${launches} launches, ${convolutions} convolutions by cuDNN, ` +
+  `${movedMB.toFixed(0)} MB read and written, ${temporaryMB.toFixed(0)} MB of temporary memory`;
 
 /** Compiles every StableHLO file of a folder; says which are refused. */
 async function compileFolder(topology: PjrtTopology, folder: string): Promise<void> {
@@ -142,15 +126,14 @@ async function compileFolder(topology: PjrtTopology, folder: string): Promise<vo
 async function main(options: Options): Promise<void> {
   const { precision, batch, devices, save } = options;
   const plugin = cudaPlugin(options.plugin);
-  const config = H100.replace('CUDA_MAJOR', /cuda-?12/.test(plugin.path) ? '12' : '13');
   const topology = PjrtTopology.create(plugin, 'h100', {
-    ...{ topology: `1x1x${devices}`, target_config: config },
+    ...{ topology: `1x1x${devices}`, target_config: h100(/cuda-?12/.test(plugin.path) ? 12 : 13) },
   });
   if (options.programs) return compileFolder(topology, options.programs);
   await useXla({ kind: 'cpu', cpuDevices: devices }); // records; nothing runs on it
   setPrecisionPolicy(precision);
   const names = options.models === 'all' ? MODELS.map(({ name }) => name) : options.models.split(',');
-  const results: (Compiled | { model: string; error: string })[] = [];
+  const results: ({ model: string; jax?: Compiled } & (Compiled | { error: string }))[] = [];
   const store = (): void => {
     if (!save) return;
     const { major, minor } = topology.apiVersion;
@@ -166,12 +149,13 @@ async function main(options: Options): Promise<void> {
   for (const model of names) {
     process.stdout.write(`${model}, ${precision}, batch ${batch}${devices > 1 ? `, ${devices} GPUs` : ''}: `);
     try {
-      const done = await compile(topology, model, options);
-      results.push(done);
-      console.log(
-        `${done.seconds.toFixed(1)} s, ${done.programs > 1 ? `${done.programs} programs, ` : ''}${done.launches} launches, ` +
-          `${done.convolutions} convolutions by cuDNN, ${done.temporaryMB.toFixed(0)} MB of temporary memory`,
-      );
+      const done = await compile(topology, programs(model, options), options);
+      console.log(described(done));
+      const jax = options.jax
+        ? await compile(topology, [jaxProgram(model, batch, precision)], options)
+        : undefined;
+      if (jax) console.log(`  JAX's: ${described(jax)}`);
+      results.push({ model, ...done, jax });
     } catch (error) {
       results.push({ model, error: (error as Error).message });
       console.log(`REFUSED: ${(error as Error).message}`);
@@ -189,6 +173,10 @@ new Command('gpu-compile')
   .addOption(new Option('--precision <name>', 'of products').choices(PRECISIONS).default('float32'))
   .option('--batch <number>', 'images a step', whole(1), 128)
   .option('--devices <number>', 'GPUs that share a step', whole(1), 1)
+  .option(
+    '--jax',
+    "beside them JAX's own steps (resnet20_v1, vgg16, wrn_16_4; npm run bench -- --setup installs it)",
+  )
   .option('--save <name>', 'also write bench/results/<name>.json')
   .action(main)
   .parseAsync()

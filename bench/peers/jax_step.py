@@ -1,4 +1,4 @@
-"""JAX, one jitted step: python jax_step.py MODEL BATCH [float32|tensorfloat32|mixed_bfloat16]."""
+"""JAX, one jitted step: python jax_step.py MODEL BATCH float32|tensorfloat32|mixed_bfloat16 [program: prints it, for CUDA]."""
 import sys
 import jax
 import jax.numpy as jnp
@@ -82,4 +82,7 @@ def step():
     jax.block_until_ready((state, loss))
 
 
+if sys.argv[4:] == ["program"]:
+    print(update.trace(*state, x, labels).lower(lowering_platforms=("cuda",)).as_text())
+    sys.exit()
 serve("JAX " + jax.__version__, jax.devices()[0].platform, step)

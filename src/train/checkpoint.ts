@@ -47,7 +47,7 @@ interface Point {
 /** A run's state on the host. */
 export interface Checkpoint {
   state: RunState;
-  /** 'weights/…', 'velocity/…', 'average/…' by the weight's stable name, and 'meter' `[3]`. */
+  /** 'weights/…', 'velocity/…', 'average/…' by the weight's stable name, and 'meter' `[2]`. */
   arrays: NamedArrays;
 }
 

@@ -92,6 +92,7 @@ export interface Progress {
   /** Classification loss and regularization loss together. */
   loss: number;
   classificationLoss: number;
+  /** λ/2 · Σ w² of the weights as they are now. */
   regularizationLoss: number;
   /** Percent of the training images (augmented) that were misclassified. */
   error: number;

@@ -29,8 +29,11 @@ export class Run {
   private readonly swa: Swa | undefined;
   private readonly cycleEnds: readonly number[];
   private readonly step: Jit<Parameters<Step>, tf.Tensor1D>;
-  /** `stepsPerCall` steps at once: rows, labels, seeds and rates with a leading axis of steps → reports `[steps, 3]`. */
+  /** `stepsPerCall` steps at once: rows, labels, seeds and rates with a leading axis of steps → reports `[steps, 2]`. */
   private readonly steps: Jit<StepInputs, tf.Tensor2D> | undefined;
+  private readonly regularization = jit(() => this.sgd.regularizationLoss(), {
+    ...{ name: 'regularization loss', onTrace: () => undefined },
+  });
   private readonly feed: Feed;
   private readonly order: BatchOrder;
   private readonly meter = new Meter();
@@ -194,7 +197,8 @@ export class Run {
 
   private async report(): Promise<void> {
     const { done, options } = this;
-    const [classificationLoss, regularizationLoss, wrong] = await this.meter.read();
+    const [classificationLoss, wrong] = await this.meter.read();
+    const regularizationLoss = await this.regularizationLoss();
     const loss = classificationLoss + regularizationLoss;
     if (!Number.isFinite(loss))
       throw new UserError(`The loss is ${loss} after step ${done}: lower the learning rate.`);
@@ -216,6 +220,14 @@ export class Run {
     };
     this.log?.progress(progress);
     options.onProgress?.(progress);
+  }
+
+  /** Of the weights as they are now. */
+  private async regularizationLoss(): Promise<number> {
+    const loss = await this.regularization.async();
+    const [value] = await loss.data();
+    loss.dispose();
+    return value;
   }
 
   private async validate(): Promise<Validation> {
@@ -278,7 +290,7 @@ export class Run {
     if (!this.folder) return;
     const start = performance.now();
     const { sum, count } = await this.meter.state();
-    const arrays: NamedArrays = new Map([['meter', { shape: [3], data: sum }]]);
+    const arrays: NamedArrays = new Map([['meter', { shape: [sum.length], data: sum }]]);
     for (const [name, variable] of this.variables) {
       arrays.set(name, { shape: variable.shape, data: new Float32Array(await variable.data<'float32'>()) });
     }

@@ -13,7 +13,8 @@ import { type Sgd } from './sgd';
 
 /**
  * One step: images `[n, 32, 32, 3]` to gather from, rows `[batch]`, labels `[batch]`, seed `[2]`, learning rate.
- * Returns three scalars in one tensor: classification loss, regularization loss, share of errors.
+ * Returns two scalars in one tensor: classification loss, share of errors. The regularization loss, which would read all weights once more at
+ * every step, is computed where it is reported.
  */
 export type Step = (
   images: tf.Tensor4D,
@@ -57,7 +58,7 @@ export function makeStep(
       };
       const { value, grads } = tf.variableGrads(loss, variables);
       const wrong = tf.notEqual(logits!.argMax(1), labels).toFloat().sum().div(batch);
-      const report = tf.stack([value, sgd.regularizationLoss(), wrong]) as tf.Tensor1D;
+      const report = tf.stack([value, wrong]) as tf.Tensor1D;
       const gradients = variables.map(variable => grads[variable.name]);
       sgd.apply(gradients, rate);
       ema?.update();
@@ -107,6 +108,9 @@ export class Feed {
   }
 }
 
+/** Numbers that a step reports. */
+const REPORTED = 2;
+
 /** What a meter has summed up: part of a checkpoint, so that a resumed run reports what the unbroken one would. */
 export interface MeterState {
   sum: Float32Array;
@@ -125,11 +129,11 @@ export class Meter {
   );
 
   /**
-   * Takes over the report of a step, `[3]`, or of several, `[steps, 3]`. Resolves when the steps before are computed: so the device has this one to
+   * Takes over the report of a step, `[2]`, or of several, `[steps, 2]`. Resolves when the steps before are computed: so the device has this one to
    * compute while the host prepares the next.
    */
   async add(report: tf.Tensor1D | tf.Tensor2D): Promise<void> {
-    const before: tf.Tensor1D = this.sum ?? tf.zeros([3]);
+    const before: tf.Tensor1D = this.sum ?? tf.zeros([REPORTED]);
     this.sum = this.plus(before, report);
     this.count += report.rank === 1 ? 1 : report.shape[0];
     report.dispose();
@@ -150,12 +154,17 @@ export class Meter {
   }
 
   async state(): Promise<MeterState> {
-    return { sum: this.sum ? await this.sum.data<'float32'>() : new Float32Array(3), count: this.count };
+    return {
+      sum: this.sum ? await this.sum.data<'float32'>() : new Float32Array(REPORTED),
+      count: this.count,
+    };
   }
 
+  /** Takes up what was summed up before; what another version summed up otherwise is left out. */
   restore({ sum, count }: MeterState): void {
     this.dispose();
-    if (count > 0) this.sum = tf.tensor1d(sum, 'float32');
+    if (count === 0 || sum.length !== REPORTED) return;
+    this.sum = tf.tensor1d(sum, 'float32');
     this.count = count;
   }
 

@@ -14,7 +14,7 @@ const checkpoint = (step: number): Checkpoint => ({
   },
   arrays: new Map([
     ['weights/a', { shape: [2, 2], data: Float32Array.of(1, 2, 3, step) }],
-    ['meter', { shape: [3], data: Float32Array.of(0, 0, 0) }],
+    ['meter', { shape: [2], data: Float32Array.of(0, 0) }],
   ]),
 });
 

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { selectBackend } from '../../src/backends';
 import { train, type Progress, type TrainOptions } from '../../src/train';
+import { Meter } from '../../src/train/step';
 import { readWeights } from '../../src/weights';
 import { madeUpData, smallModel } from './killable';
 
@@ -34,6 +35,22 @@ test('reports at each interval and at the end; validates in between and at the e
   expect(progress[2]).toMatchObject({ steps: 14, epoch: 2.24, epochs: 2.24, secondsLeft: 0 });
   for (const { loss, classificationLoss, regularizationLoss } of progress)
     expect(loss).toBeCloseTo(classificationLoss + regularizationLoss, 6);
+});
+
+test('the regularization loss is that of the weights as they are', async () => {
+  const { progress, weights } = await run({ ema: undefined, weightDecay: 0.5 });
+  let squares = 0;
+  for (const [name, { data: values }] of weights)
+    if (name.endsWith('kernel')) for (const value of values) squares += value * value;
+  expect(progress[2].regularizationLoss / (0.25 * squares)).toBeCloseTo(1, 5);
+});
+
+test('sums that another version had in its checkpoint are left out', async () => {
+  const meter = new Meter();
+  meter.restore({ sum: Float32Array.of(1, 2, 3), count: 2 });
+  expect(await meter.state()).toEqual({ sum: new Float32Array(2), count: 0 });
+  meter.restore({ sum: Float32Array.of(1, 2), count: 2 });
+  expect(await meter.read()).toEqual([0.5, 1]);
 });
 
 test('several steps a call are the steps one by one', async () => {

@@ -264,3 +264,22 @@ test.each([
     expect(worst).toBeLessThan(1e-3);
   });
 });
+
+test('rows left over are no negative padding, which would copy the image', () => {
+  const project = (x: tf.Tensor, w: tf.Tensor) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 'same');
+  const text = jit(project, { platform: 'cuda' }).stablehlo(tf.ones([2, 8, 8, 4]), tf.ones([1, 1, 4, 8]));
+  expect(text).toContain('padding = dense<[[0, 0], [0, 0]]>');
+});
+
+test('on a GPU a convolution in bf16 adds its bias in bf16', () => {
+  setPrecisionPolicy('mixed_bfloat16');
+  try {
+    const f = (x: tf.Tensor4D, filter: tf.Tensor4D, bias: tf.Tensor1D) =>
+      tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same' });
+    const inputs = [tf.ones([2, 8, 8, 4]), tf.ones([3, 3, 4, 8]), tf.ones([8])] as const;
+    const text = jit(f, { platform: 'cuda' }).stablehlo(...(inputs as unknown as Parameters<typeof f>));
+    expect(text).toMatch(/stablehlo\.add %\d+, %\d+ : tensor<2x8x8x8xbf16>/);
+  } finally {
+    setPrecisionPolicy('float32');
+  }
+});

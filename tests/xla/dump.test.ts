@@ -3,7 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { runProgram } from '../backends/runProgram';
 
-/** A convolution that is written otherwise for CPUs, run with these settings; its programs and the sum of its result. */
+/** A convolution and batch norm, which are written otherwise for CPUs, run with these settings; its programs and the sum of its result. */
 function run(settings: Record<string, string>): { programs: string[]; sum: number } {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dump-'));
   try {

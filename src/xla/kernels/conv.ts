@@ -114,7 +114,8 @@ export function forward(x: Value, w: Value, c: Convolution, bias: readonly Value
     const y = nativeForward(nativeFactor(x, c.native), nativeKernel(w, c.native), c.axes, bias);
     return hlo.convert(y, factor(x).dtype);
   }
-  const padding = c.axes.map(forwardPadding);
+  // Rows left over at the end are left to the window: for negative padding XLA would copy all others.
+  const padding = c.axes.map(forwardPadding).map(([low, high]): [number, number] => [low, Math.max(0, high)]);
   if (c.winograd) {
     const low = padding.map(([before]) => before);
     const output = c.axes.map(a => a.output);
@@ -284,9 +285,10 @@ for (const name of ['Conv2D', 'GroupedConv2D', 'FusedConv2D']) {
     const c = convolution2D(x.shape, filter.shape, attrs, context);
     const own =
       bias?.dtype === 'f32' && String(bias.shape) === String(filter.shape[3]) && nativeForwardFits(c);
-    return own
-      ? activated(forward(x, filter, c, [bias]), others, attrs)
-      : activated(forward(x, filter, c), inputs, attrs);
+    if (own) return activated(forward(x, filter, c, [bias]), others, attrs);
+    // cuDNN's convolutions in bf16 add a bias of that type.
+    const given = bias && context.platform !== 'cpu' ? { ...inputs, bias: factor(bias) } : inputs;
+    return activated(forward(x, filter, c), given, attrs);
   });
 }
 

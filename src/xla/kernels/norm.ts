@@ -37,13 +37,17 @@ define<{ varianceEpsilon: number }>('FusedBatchNorm', (inputs, { varianceEpsilon
 });
 
 /** Σ a and Σ a·b of each channel, the last axis, in f32. XLA's CPU compiler reads `a` once for each. */
-function channelSums(a: Value, b: Value, { native }: Context): [Value, Value] {
+function channelSums(a: Value, b: Value, { platform, native }: Context): readonly Value[] {
   const [wideA, wideB] = [f32(a), f32(b)];
-  if (!native.includes('f32') || !sumsFit(a))
-    return [hlo.sum(wideA, rows(a)), hlo.sum(hlo.mul(wideA, wideB), rows(a))];
-  return a.dtype === b.dtype && native.includes(a.dtype)
-    ? nativeChannelSums(a, b)
-    : nativeChannelSums(wideA, wideB);
+  if (native.includes('f32') && sumsFit(a))
+    return a.dtype === b.dtype && native.includes(a.dtype)
+      ? nativeChannelSums(a, b)
+      : nativeChannelSums(wideA, wideB);
+  const terms = [wideA, hlo.mul(wideA, wideB)];
+  if (platform === 'cpu') return terms.map(each => hlo.sum(each, rows(a)));
+  // A GPU adds up in two launches. XLA would make the second one anew for each sum.
+  const zeros = terms.map(each => hlo.scalar(0, each.dtype));
+  return hlo.reduceMany(terms, zeros, rows(a), (sums, more) => sums.map((sum, i) => hlo.add(sum, more[i])));
 }
 
 /**

@@ -40,5 +40,5 @@ export function factor(x: Value): Value {
 
 /** Precision attribute of products. */
 export function productPrecision(): hlo.Precision {
-  return policy === 'tensorfloat32' ? 'DEFAULT' : 'HIGHEST';
+  return policy === 'float32' ? 'HIGHEST' : 'DEFAULT';
 }

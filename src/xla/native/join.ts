@@ -5,12 +5,6 @@
  */
 import { type Join, type Joined, type Value, dependencies, foreignCall, foreignCallOf, madeBy } from '../hlo';
 
-/** The value itself: a boundary is only a mark. */
-function real(v: Value): Value {
-  while (v.op === 'boundary') v = v.operands[0];
-  return v;
-}
-
 const AFFINE = 'channel_affine';
 
 const isZero = (v: Value): boolean => v.op === 'constant' && v.attrs.value === '0.0';
@@ -41,6 +35,8 @@ export const joinCalls: Join = (values, wanted) => {
   const joined: Joined[] = [];
   if (!values.some(v => v.op === 'custom_call')) return joined;
   const place = new Map(values.map((v, i) => [v, i]));
+  /** The value itself: a boundary is only a mark, but where another program hands it on. */
+  const real = (v: Value): Value => (v.op === 'boundary' && place.has(v) ? real(v.operands[0]) : v);
   const users = new Map<Value, Value[]>();
   for (const v of values.filter(({ op }) => op !== 'boundary'))
     for (const o of dependencies(v).map(real)) users.set(o, [...(users.get(o) ?? []), v]);
