@@ -36,7 +36,8 @@ export function report({ models, records, speedruns, shipped }: ReportInput): st
       'Of several recipes of one kind the longest counts, whatever came out. ' +
       "In brackets the lowest error on the way: chosen by the test set itself, it is no fair result. The papers' numbers are those of their best run, " +
       "or mean (median for WRN and pre-activation ResNets) where they give one. VGG's paper has no CIFAR-10: its numbers are those of " +
-      "[Ayinde et al. 2019](https://arxiv.org/abs/1901.10900), its recipe is the Python project's.",
+      "[Ayinde et al. 2019](https://arxiv.org/abs/1901.10900), its recipe is the Python project's. " +
+      "That project's ResNets decay their weights twice as fast as the papers' and ours (its l2 of 10⁻⁴ has no ½ in front), and its ResNet110 v2 has shortcut B.",
     ...(shipped.size > 0
       ? ['', `★: weights shipped (\`pretrained: true\`).${otherErrors(models, records, shipped)}`]
       : []),

@@ -22,7 +22,7 @@ export interface ResNetOptions extends ModelOptions {
   depth: number;
   /** Default 'original'. */
   blockType?: BlockType;
-  /** Default 'A' for 'original', 'B' for the others. */
+  /** Default 'A', 'B' with bottlenecks, as in the papers (He et al. 2016, section 4.2; 2016b, appendix). */
   shortcut?: ShortcutType;
   /** v2: projections see the activated input. Default true with bottlenecks, else false. */
   preactivateShortcuts?: boolean;
@@ -73,7 +73,7 @@ function blocksOfDepth(depth: number, blockType: BlockType): number {
  */
 export function residualNetwork(options: ResidualNetworkOptions): tf.LayersModel {
   const { blocksPerStage, width = 1, dropout = 0, blockType = 'original' } = options;
-  const { shortcut = blockType === 'original' ? 'A' : 'B' } = options;
+  const { shortcut = blockType === 'bottleneck' ? 'B' : 'A' } = options;
   const { preactivateShortcuts = blockType === 'bottleneck' } = options;
   requireOneOf('shortcut', shortcut, SHORTCUTS);
   requireWhole('width', width);

@@ -29,7 +29,7 @@ const OWN_KEYS = ['depth', 'width', 'dropout', 'shortcut', 'preactivateShortcuts
  */
 export function wideResnet(options: WideResNetOptions): tf.LayersModel {
   requireKnownKeys('wideResnet', options, [...OWN_KEYS, ...MODEL_OPTION_KEYS]);
-  const { depth, width, preactivateShortcuts = true, ...rest } = options;
+  const { depth, width, shortcut = 'B', preactivateShortcuts = true, ...rest } = options;
   requireWhole('width', width);
   const n = (depth - 4) / 6;
   if (!Number.isInteger(n) || n < 1) {
@@ -44,6 +44,7 @@ export function wideResnet(options: WideResNetOptions): tf.LayersModel {
     blocksPerStage: n,
     blockType: 'preactivated',
     width,
+    shortcut,
     preactivateShortcuts,
   });
 }

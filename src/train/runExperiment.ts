@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { type SelectedBackend } from '../backends';
 import { type Cifar10, MEAN, STD, subset } from '../data';
 import { UserError } from '../errors';
-import { MODELS } from '../models';
+import { summarize } from '../models';
 import { projectRoot } from '../projectRoot';
 import { evaluate } from './evaluate';
 import { type Experiment } from './experiment';
@@ -86,7 +86,8 @@ export async function runExperiment(
     const finalTestError = parts.validation
       ? (await withPrecision(precision, () => evaluate(model, data.test))).error
       : result.final.error;
-    const record = await toRecord(experiment, options.backend, precision, result, finalTestError);
+    const outcome = { result, finalTestError, parameters: summarize(model).parameters };
+    const record = await toRecord(experiment, options.backend, precision, outcome);
     writeRecord(records, record);
     return { status: 'finished', record, result };
   } finally {
@@ -128,8 +129,7 @@ async function toRecord(
   experiment: Experiment,
   backend: SelectedBackend,
   precision: string,
-  result: TrainResult,
-  finalTestError: number,
+  { result, finalTestError, parameters }: { result: TrainResult; finalTestError: number; parameters: number },
 ): Promise<RunRecord> {
   const { options, holdout } = experiment;
   const { schedule, batchSize = 128, seed } = options;
@@ -146,7 +146,7 @@ async function toRecord(
   return {
     name: experiment.name,
     model: experiment.model,
-    parameters: MODELS.find(({ name }) => name === experiment.model)!.parameters,
+    parameters,
     recipe: experiment.recipe,
     experiment: path.relative(projectRoot(), path.resolve(experiment.file)).split(path.sep).join('/'),
     config: experiment.config,

@@ -108,7 +108,7 @@ describe('preactivated projections', () => {
 
   test('see the raw input in ResNet v2, the activated one in WRN and ResNet-164', () => {
     const zeros = { initializer: 'zeros' } as const;
-    expect(source(createModel('resnet20_v2', zeros))).toBe('stage1/block3/add');
+    expect(source(createModel('resnet20_v2', { ...zeros, shortcut: 'B' }))).toBe('stage1/block3/add');
     expect(source(createModel('wrn_16_4', zeros))).toBe('stage2/block1/relu1');
     expect(source(createModel('resnet164', zeros))).toBe('stage2/block1/relu1');
     expect(source(createModel('resnet164', { ...zeros, preactivateShortcuts: false }))).toBe(

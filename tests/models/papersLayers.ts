@@ -8,7 +8,7 @@ export function expectedLayers(name: string): Record<string, number> {
   const [family, ...numbers] = /^[a-z]+/.exec(name)!.concat(name.match(/\d+/g)!);
   const [first, second, third] = numbers.map(Number);
   if (family === 'vgg') return vgg(first);
-  if (family === 'wrn') return basic((first - 4) / 6, 16 * second, true);
+  if (family === 'wrn') return basic((first - 4) / 6, 16 * second, true, true);
   if (family === 'resnext') return resnext(second, third);
   return first >= 164 ? bottleneck((first - 2) / 9) : basic((first - 2) / 6, 16, second === 2);
 }
@@ -28,8 +28,8 @@ function vgg(depth: number): Record<string, number> {
   return { ...layers, logits: 512 * 10 + 10 };
 }
 
-/** 1512.03385, section 4.2 (v1, shortcuts without parameters), 1603.05027 and 1605.07146, table 1 (v2, 1×1 projections). */
-function basic(blocks: number, firstWidth: number, v2: boolean): Record<string, number> {
+/** 1512.03385, section 4.2 (shortcuts without parameters), 1603.05027 (v2), and 1605.07146, table 1 (wide: v2 with 1×1 projections). */
+function basic(blocks: number, firstWidth: number, v2: boolean, projections = false): Record<string, number> {
   const layers: Record<string, number> = { 'stem/conv': conv(3, 3, 16) };
   layers[v2 ? 'head/bn' : 'stem/bn'] = bn(v2 ? 4 * firstWidth : 16);
   let ins = 16;
@@ -41,7 +41,7 @@ function basic(blocks: number, firstWidth: number, v2: boolean): Record<string, 
       layers[`${block}/conv1`] = conv(3, ins, outs);
       layers[`${block}/bn2`] = bn(outs);
       layers[`${block}/conv2`] = conv(3, outs, outs);
-      if (v2 && ins !== outs) layers[`${block}/shortcut/conv`] = conv(1, ins, outs);
+      if (projections && ins !== outs) layers[`${block}/shortcut/conv`] = conv(1, ins, outs);
       ins = outs;
     }
   });

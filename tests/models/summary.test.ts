@@ -15,8 +15,18 @@ describe('summarize', () => {
       1_730_714,
       255.7e6,
     ],
-    ['PreResNet-20', () => createModel('resnet20_v2', { initializer: 'zeros' }), 272_282, 41.27e6],
-    ['PreResNet-110', () => createModel('resnet110_v2', { initializer: 'zeros' }), 1_730_522, 255.68e6],
+    [
+      'PreResNet-20',
+      () => createModel('resnet20_v2', { shortcut: 'B', initializer: 'zeros' }),
+      272_282,
+      41.27e6,
+    ],
+    [
+      'PreResNet-110',
+      () => createModel('resnet110_v2', { shortcut: 'B', initializer: 'zeros' }),
+      1_730_522,
+      255.68e6,
+    ],
     ['WRN-16-10', () => wideResnet({ depth: 16, width: 10, initializer: 'zeros' }), 17_116_634, 2414.04e6],
     ['WRN-40-8', () => wideResnet({ depth: 40, width: 8, initializer: 'zeros' }), 35_748_314, 5176.9e6],
     [
