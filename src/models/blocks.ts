@@ -14,6 +14,8 @@ export interface BlockOptions {
   shortcut: ShortcutType;
   /** v2: a projection takes the activated input (BN, ReLU), not the raw one. */
   preactivateShortcut?: boolean;
+  /** v2: the path around takes the activated input, whatever it is. */
+  splitAfterActivation?: boolean;
   /** Share of values dropped before the last 3×3 convolution of a v2 block. */
   dropout?: number;
 }
@@ -90,27 +92,32 @@ function preactivatedShortcut(
   activated: tf.SymbolicTensor,
   o: BlockOptions,
 ): tf.SymbolicTensor {
-  return shortcutPath(b, name, o.preactivateShortcut && changesShape(x, o) ? activated : x, o);
+  const late = o.splitAfterActivation || (o.preactivateShortcut && changesShape(x, o));
+  return shortcutPath(b, name, late ? activated : x, o);
+}
+
+/** What all stages share. */
+interface StagesOptions extends Omit<BlockOptions, 'filters' | 'stride'> {
+  filters: readonly number[];
+  blocks: readonly number[];
 }
 
 /**
  * Stages of residual blocks: stage s has blocks[s] blocks of filters[s] channels; each stage but the first begins by halving
- * the resolution.
+ * the resolution. `splitAfterActivation` is meant for the very first block.
  */
 export function residualStages(
   b: Builder,
   x: tf.SymbolicTensor,
   block: ResidualBlock,
-  stages: { filters: readonly number[]; blocks: readonly number[] } & Omit<
-    BlockOptions,
-    'filters' | 'stride'
-  >,
+  { filters, blocks, splitAfterActivation, ...shared }: StagesOptions,
 ): tf.SymbolicTensor {
-  const { filters, blocks, ...shared } = stages;
   filters.forEach((width, stage) => {
     for (let i = 0; i < blocks[stage]; i++) {
       const stride = stage > 0 && i === 0 ? 2 : 1;
-      x = block(b, `stage${stage + 1}/block${i + 1}`, x, { ...shared, filters: width, stride });
+      const first = stage === 0 && i === 0 && splitAfterActivation;
+      const name = `stage${stage + 1}/block${i + 1}`;
+      x = block(b, name, x, { ...shared, filters: width, stride, splitAfterActivation: first });
     }
   });
   return x;

@@ -35,7 +35,11 @@ export interface ResNetOptions extends ModelOptions {
 const OWN_KEYS = ['depth', 'blockType', 'shortcut', 'preactivateShortcuts', 'width', 'dropout'] as const;
 
 /** Options of `residualNetwork`: those of `resnet`, with the number of blocks a stage in place of the depth. */
-export type ResidualNetworkOptions = Omit<ResNetOptions, 'depth'> & { blocksPerStage: number };
+export interface ResidualNetworkOptions extends Omit<ResNetOptions, 'depth'> {
+  blocksPerStage: number;
+  /** v2: in the first block the path around begins after BN and ReLU (He et al. 2016b, appendix). Default true. */
+  activateStem?: boolean;
+}
 
 /**
  * A residual network for CIFAR: "Deep Residual Learning for Image Recognition" (He et al. 2016, section 4.2) and "Identity
@@ -72,7 +76,7 @@ function blocksOfDepth(depth: number, blockType: BlockType): number {
  * @throws UserError when an option makes no sense.
  */
 export function residualNetwork(options: ResidualNetworkOptions): tf.LayersModel {
-  const { blocksPerStage, width = 1, dropout = 0, blockType = 'original' } = options;
+  const { blocksPerStage, width = 1, dropout = 0, blockType = 'original', activateStem = true } = options;
   const { shortcut = blockType === 'bottleneck' ? 'B' : 'A' } = options;
   const { preactivateShortcuts = blockType === 'bottleneck' } = options;
   requireOneOf('shortcut', shortcut, SHORTCUTS);
@@ -102,6 +106,7 @@ export function residualNetwork(options: ResidualNetworkOptions): tf.LayersModel
     blocks: [blocksPerStage, blocksPerStage, blocksPerStage],
     shortcut,
     preactivateShortcut: preactivateShortcuts,
+    splitAfterActivation: activateStem,
     dropout,
   });
   if (blockType !== 'original') x = b.relu('head/relu', b.batchNorm('head/bn', x));

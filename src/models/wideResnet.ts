@@ -43,6 +43,7 @@ export function wideResnet(options: WideResNetOptions): tf.LayersModel {
     name: options.name ?? `wrn_${depth}_${width}`,
     blocksPerStage: n,
     blockType: 'preactivated',
+    activateStem: false, // as in the authors' code
     width,
     shortcut,
     preactivateShortcuts,

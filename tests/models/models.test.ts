@@ -117,6 +117,14 @@ describe('preactivated projections', () => {
   });
 });
 
+test('in the first block of a ResNet v2 the path around begins after BN and ReLU, but not in a WRN', () => {
+  const zeros = { initializer: 'zeros' } as const;
+  const around = (model: tf.LayersModel) =>
+    model.getLayer('stage1/block1/add').inboundNodes[0].inboundLayers.map(({ name }) => name);
+  expect(around(createModel('resnet20_v2', zeros))).toContain('stage1/block1/relu1');
+  expect(around(wideResnet({ depth: 10, width: 1, ...zeros }))).toContain('stem/conv');
+});
+
 describe('fromSeed', () => {
   test.each([
     ['cifar_resnet20', {}, 'resnet20_v1', { shortcut: 'A', l2: 1e-4 }],
