@@ -37,7 +37,7 @@ export function report({ models, records, speedruns, shipped }: ReportInput): st
       "In brackets the lowest error on the way: chosen by the test set itself, it is no fair result. The papers' numbers are those of their best run, " +
       "or mean (median for WRN and pre-activation ResNets) where they give one. VGG's paper has no CIFAR-10: its numbers are those of " +
       "[Ayinde et al. 2019](https://arxiv.org/abs/1901.10900), its recipe is the Python project's. " +
-      "That project's ResNets decay their weights twice as fast as the papers' and ours (its l2 of 10⁻⁴ has no ½ in front), and its ResNet110 v2 has shortcut B.",
+      "That project's numbers are those of its README of November 2019, the lowest on the way as far as its logs tell; its ResNets decay their weights twice as fast as the papers' and ours (its l2 of 10⁻⁴ has no ½ in front), and its ResNet110 v2 has shortcut B.",
     ...(shipped.size > 0
       ? ['', `★: weights shipped (\`pretrained: true\`).${otherErrors(models, records, shipped)}`]
       : []),

@@ -20,7 +20,8 @@ const DEFAULT_L2 = { resnet: 1e-4, wideResnet: 2.5e-4, vgg: 2.5e-4 } as const;
  * Translates an experiment's `module`, `model` and `model_parameters` as the Python project "CIFAR vs Tensorflow 2.0" writes
  * them: `Models.Resnets` (`cifar_resnet20` … `cifar_resnet1001`, `cifar_WRN_40_4`; the prefix may be left out) and `Models.VGGs`
  * (`cifar_vgg16`). Its defaults hold: ResNets of 20 to 56 layers 'original' with shortcut 'A', 110 'preactivated' with 'B', 164 and
- * 1001 bottlenecks with 'B'; L2 of 1e-4 for ResNets, 2.5e-4 for the others, as a regularizer of the kernels.
+ * 1001 bottlenecks with 'B'; L2 of 1e-4 for ResNets, 2.5e-4 for the others, as a regularizer of the kernels. Batch norm is this
+ * project's (there Keras's ε of 1e-3 and momentum of 0.99), and so is a bottleneck's stride (there on the 3×3 convolution).
  * @throws UserError naming the field that is not understood.
  * @example fromSeed('Models.Resnets', 'cifar_resnet20', { block_type: 'preactivated' }).build()
  */
@@ -82,6 +83,7 @@ function resnetName(model: string, parameters: Record<string, unknown>): Found {
     throw new UserError(`model_parameters.block_type is '${blockType}', but ${model} takes '${expected}'.`);
   }
   options.shortcut ??= depth >= 110 ? 'B' : 'A';
+  if (blockType === 'original' && options.shortcut === 'B') options.shortcut = 'B_original'; // as its code takes it
   const version = blockType === 'original' ? '_v1' : '_v2';
   return { name: `resnet${depth}${depth > 110 ? '' : version}`, family: 'resnet', options };
 }

@@ -6,7 +6,7 @@ export type Initializer = ReturnType<typeof tf.initializers.heNormal>;
 
 /**
  * He-normal weights: N(0, 2 / fanIn), fanIn = kernel height × width × input channels (He et al. 2015,
- * "Delving Deep into Rectifiers", eq. 10).
+ * "Delving Deep into Rectifiers", eq. 10). The paper permits the fan-out as well, which the ResNets' and ResNeXt's Torch code takes.
  *
  * tfjs's own `heNormal` cuts the tails at two standard deviations and does not rescale, so that its weights have 0.88 of
  * the paper's deviation; it also takes ten times as long. This one draws the full normal. It is still tfjs's object

@@ -130,6 +130,8 @@ describe('fromSeed', () => {
     ['cifar_resnet20', {}, 'resnet20_v1', { shortcut: 'A', l2: 1e-4 }],
     ['resnet56', { block_type: 'preactivated' }, 'resnet56_v2', { shortcut: 'A', l2: 1e-4 }],
     ['cifar_resnet110', {}, 'resnet110_v2', { shortcut: 'B' }],
+    ['cifar_resnet20', { shortcut_type: 'B' }, 'resnet20_v1', { shortcut: 'B_original' }],
+    ['cifar_resnet20', { shortcut_type: 'B', block_type: 'preactivated' }, 'resnet20_v2', { shortcut: 'B' }],
     ['cifar_resnet110', { shortcut_mode: 'A', block_type: 'original' }, 'resnet110_v1', { shortcut: 'A' }],
     ['cifar_resnet164', { block_type: 'bootleneck', load_weights: true }, 'resnet164', { pretrained: true }],
     ['WRN_40_4', { dropout: 0.3, l2_reg: 5e-4 }, 'wrn_40_4', { dropout: 0.3, l2: 5e-4 }],
