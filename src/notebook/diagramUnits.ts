@@ -66,7 +66,8 @@ function unit(key: string, layers: LayerSummary[], shapeOf: ReadonlyMap<string, 
   };
   const add = main.find(layer => layer.className === 'Add');
   if (add) {
-    const source = around[0]?.inputs[0] ?? add.inputs.find(name => name === entry) ?? entry;
+    const before = rows[rows.findIndex(row => row.kind === 'add') - 1]?.layers ?? [];
+    const source = around[0]?.inputs[0] ?? add.inputs.find(name => !before.includes(name)) ?? entry;
     result.shortcut = { from: rows.findIndex(row => row.layers.includes(source)), rows: toRows(around) };
   }
   return result;

@@ -24,14 +24,16 @@ describe('units of a diagram', () => {
   });
 
   test('a shortcut starts where its data comes from', () => {
-    const start = (model: tf.LayersModel) =>
-      unitsOf(summarize(model), false).find(unit => unit.key === 'stage2/block1')!.shortcut!;
+    const start = (model: tf.LayersModel, key = 'stage2/block1') =>
+      unitsOf(summarize(model), false).find(unit => unit.key === key)!.shortcut!;
     expect(start(createModel('resnet20_v1', zeros))).toMatchObject({
       from: -1,
       rows: [{ text: 'subsample 2×, pad to 32', shape: '16×16×32' }],
     });
     expect(start(resnet({ depth: 8, blockType: 'preactivated', ...zeros })).from).toBe(-1);
     expect(start(createModel('wrn_16_4', zeros)).from).toBe(0); // after the block's first BN and ReLU
+    expect(start(createModel('resnet20_v2', zeros), 'stage1/block1')).toEqual({ from: 0, rows: [] });
+    expect(start(createModel('resnet20_v2', zeros), 'stage1/block2').from).toBe(-1);
     const withNorm = start(resnet({ depth: 8, shortcut: 'B_original', ...zeros }));
     expect(withNorm.rows.map(row => row.text)).toEqual(['conv 1×1, 32 / 2', 'BN']);
   });
