@@ -93,10 +93,16 @@ export function loadForGood(path: string): Library {
   return library;
 }
 
+/** A function of the plugin, called here or beside the event loop. */
+interface PjrtFunction {
+  (args: Buffer): bigint | null;
+  async(args: Buffer, done: (error: Error | null, result: bigint | null) => void): void;
+}
+
 /** One plugin's function table. */
 export class PjrtApi {
   readonly version: { readonly major: number; readonly minor: number };
-  private readonly functions = new Map<FunctionName, bigint>();
+  private readonly functions = new Map<FunctionName, PjrtFunction>();
   private readonly table: Buffer;
   /** Never read: what is held is not collected. */
   protected held: unknown[] = [];
@@ -149,15 +155,13 @@ export class PjrtApi {
    * @throws PjrtError with the plugin's message; XlaError if the plugin has no such function.
    */
   call(name: FunctionName, args: Buffer): Buffer {
-    this.check(name, koffi.call(this.pointer(name), prototype, args) as bigint | null);
+    this.check(name, this.function(name)(args));
     return args;
   }
 
   /** As `call`, on a thread of its own. */
   async callAsync(name: FunctionName, args: Buffer): Promise<Buffer> {
-    const run = koffi.decode(this.pointer(name), prototype) as {
-      async(args: Buffer, done: (error: Error | null, result: bigint | null) => void): void;
-    };
+    const run = this.function(name);
     const result = await asynchronous.take(
       () =>
         new Promise<bigint | null>((resolve, reject) =>
@@ -192,29 +196,29 @@ export class PjrtApi {
     koffi.call(address, prototype, argument);
   }
 
-  private pointer(name: FunctionName): bigint {
-    let pointer = this.functions.get(name);
-    if (pointer === undefined) {
+  private function(name: FunctionName): PjrtFunction {
+    let found = this.functions.get(name);
+    if (!found) {
       if (!this.has(name)) {
         throw new XlaError(
           `The plugin has no PJRT_${name}: its API, ${this.version.major}.${this.version.minor}, is too old for that. Install a newer one.`,
         );
       }
-      pointer = this.table.readBigUInt64LE(SLOTS[name] * SLOT);
-      this.functions.set(name, pointer);
+      found = koffi.decode(this.table.readBigUInt64LE(SLOTS[name] * SLOT), prototype) as PjrtFunction;
+      this.functions.set(name, found);
     }
-    return pointer;
+    return found;
   }
 
   private check(name: string, error: bigint | null): void {
     if (!error) return;
     const said = struct(error, 0, 0);
-    koffi.call(this.pointer('Error_Message'), prototype, said);
+    this.function('Error_Message')(said);
     const message = textAt(slotOf(said, 1), slotOf(said, 2));
     const coded = struct(error, 0);
-    koffi.call(this.pointer('Error_GetCode'), prototype, coded);
+    this.function('Error_GetCode')(coded);
     const code = Number(slotOf(coded, 1) & 0xffffffffn);
-    koffi.call(this.pointer('Error_Destroy'), prototype, struct(error));
+    this.function('Error_Destroy')(struct(error));
     throw failure(name, code, message);
   }
 }

@@ -1,7 +1,10 @@
 /** Arrays on a device. */
 import { type PjrtApi } from './api';
-import { addressOf, fixedStruct, slotOf, struct } from './memory';
+import { addressOf, fixedStruct, setSlot, slotOf, struct } from './memory';
 import { type PjrtType, TYPE_BYTES } from './types';
+
+/** The struct of calls with one handle. A training step frees hundreds of arrays. */
+const ONE = struct(0);
 
 /** Waits for an event on a thread of the pool, then frees it. */
 async function awaitEvent(api: PjrtApi, event: bigint): Promise<void> {
@@ -139,6 +142,7 @@ export class PjrtBuffer {
   destroy(): void {
     if (this.gone) return;
     this.gone = true;
-    this.api.call('Buffer_Destroy', struct(this.handle));
+    setSlot(ONE, 0, this.handle);
+    this.api.call('Buffer_Destroy', ONE);
   }
 }

@@ -19,28 +19,33 @@ export function bytesAt(address: bigint, size: number): Uint8Array {
 export const textAt = (address: bigint, size: Slot): string =>
   Buffer.from(bytesAt(address, Number(size))).toString('utf8');
 
-/** A struct exactly so long: size and extension slots, then these. For structs inside of structs. */
-export function fixedStruct(...slots: Slot[]): Buffer {
-  const bytes = Buffer.alloc((slots.length + 2) * SLOT);
-  bytes.writeBigUInt64LE(BigInt(bytes.length), 0);
-  slots.forEach((slot, i) => bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(slot)), (i + 2) * SLOT));
-  return bytes;
+/** Size and extension slots, then these, then empty ones. */
+function filled(slots: readonly Slot[], spare: number): Buffer {
+  const words = new BigUint64Array(2 + slots.length + spare);
+  words[0] = BigInt(words.byteLength);
+  slots.forEach((slot, i) => (words[i + 2] = BigInt(slot)));
+  return Buffer.from(words.buffer);
 }
 
-/** The struct of a call: as `fixedStruct`, and room for what newer versions of the API may add. */
-export function struct(...slots: Slot[]): Buffer {
-  return fixedStruct(...slots, ...(Array(SPARE).fill(0) as number[]));
-}
+/** A struct exactly so long. For structs inside of structs. */
+export const fixedStruct = (...slots: Slot[]): Buffer => filled(slots, 0);
+
+/** The struct of a call, with room for what newer versions of the API may add. */
+export const struct = (...slots: Slot[]): Buffer => filled(slots, SPARE);
 
 /** Slot `i` of a struct, counted after size and extension. */
 export const slotOf = (bytes: Buffer, i: number): bigint => bytes.readBigUInt64LE((i + 2) * SLOT);
 
 /** A C array of addresses. */
 export function pointers(list: readonly bigint[]): Buffer {
-  const bytes = Buffer.alloc(SLOT * Math.max(1, list.length));
-  list.forEach((pointer, i) => bytes.writeBigUInt64LE(pointer, SLOT * i));
-  return bytes;
+  const words = new BigUint64Array(Math.max(1, list.length));
+  words.set(list);
+  return Buffer.from(words.buffer);
 }
+
+/** Sets slot `i` of a struct, for one that many calls share. */
+export const setSlot = (bytes: Buffer, i: number, slot: bigint): unknown =>
+  bytes.writeBigUInt64LE(slot, (i + 2) * SLOT);
 
 /** The addresses in a C array of `count` of them. */
 export function pointersAt(address: bigint, count: number): bigint[] {
