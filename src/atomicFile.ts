@@ -21,8 +21,14 @@ export function replaceFile(file: string, bytes: Uint8Array | string, keep?: str
     } finally {
       fs.closeSync(descriptor);
     }
-    if (keep !== undefined && fs.existsSync(file)) fs.renameSync(file, keep);
-    fs.renameSync(partial, file);
+    const kept = keep !== undefined && fs.existsSync(file);
+    if (kept) fs.renameSync(file, keep);
+    try {
+      fs.renameSync(partial, file);
+    } catch (error) {
+      if (kept) fs.renameSync(keep, file);
+      throw error;
+    }
   } catch (error) {
     fs.rmSync(partial, { force: true });
     throw error;
@@ -35,8 +41,20 @@ export function removePartials(file: string): void {
   const folder = path.dirname(file);
   const start = `${path.basename(file)}.`;
   for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
-    if (name.startsWith(start) && name.endsWith('.partial'))
+    if (name.startsWith(start) && name.endsWith('.partial') && !isWriting(name.slice(start.length)))
       fs.rmSync(path.join(folder, name), { force: true });
+  }
+}
+
+/** Whether another process that lives writes the file that ends so: 'PID.partial'. */
+function isWriting(end: string): boolean {
+  const pid = Number.parseInt(end, 10);
+  if (!(pid > 0) || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

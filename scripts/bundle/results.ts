@@ -8,6 +8,7 @@ import * as path from 'node:path';
 import { unzipSync, type Zippable, zipSync } from 'fflate';
 import { replaceFile } from '../../src/atomicFile';
 import { UserError } from '../../src/errors';
+import { checkpointStep } from '../../src/train/checkpoint';
 
 /** Largest size of one part in bytes. */
 export const PART_BYTES = 15_000_000;
@@ -49,9 +50,9 @@ export function runFiles(root: string): string[] {
 export function isWanted(file: string, files: readonly string[]): boolean {
   const name = path.basename(file);
   if (name.endsWith('.json') || name.startsWith('events.out')) return true;
-  if (name === 'final.safetensors') return true;
-  const finished = files.includes(path.join(path.dirname(file), 'final.safetensors'));
-  return !finished && (name === 'checkpoint.safetensors' || name === 'best.safetensors');
+  const finished = files.includes(path.join('records', `${path.basename(path.dirname(file))}.json`));
+  if (finished) return name === 'final.safetensors';
+  return name === 'checkpoint.safetensors' || name === 'best.safetensors';
 }
 
 /** Small and finished things first: they are in the first parts. */
@@ -89,7 +90,8 @@ export function packResults(root: string, out: string, options: PackOptions = {}
 }
 
 /**
- * Puts results in place. Files that are there are replaced, but never a finished run's by an unfinished one's.
+ * Puts results in place. Files that are there are replaced, but never a finished run's by an unfinished one's, nor one that stands further by one
+ * that stands less far.
  *
  * @param folders where the parts lie, in one folder or in several
  * @param root the project's folder
@@ -105,13 +107,26 @@ export function collectResults(folders: readonly string[], root: string): string
       throw new UserError(`The results hold '${name}', which no run writes: they are not from this project.`);
   }
   const written: string[] = [];
+  const ahead = new Set(
+    content.filter(([name, bytes]) => isAhead(path.join(root, name), bytes)).map(([name]) => runOf(name)),
+  );
   for (const [name, bytes] of content) {
-    const [, run] = /^records\/checkpoints\/([^/]+)\/(?:checkpoint|best)\.safetensors$/.exec(name) ?? [];
-    if (run && fs.existsSync(path.join(root, 'records', `${run}.json`))) continue;
+    const run = runOf(name);
+    if (run && (ahead.has(run) || fs.existsSync(path.join(root, 'records', `${run}.json`)))) continue;
     replaceFile(path.join(root, name), bytes);
     written.push(name);
   }
   return written;
+}
+
+/** The run whose unfinished state a file holds. */
+const runOf = (name: string): string | undefined =>
+  /^records\/checkpoints\/([^/]+)\/(?:checkpoint|best)\.safetensors$/.exec(name)?.[1];
+
+/** Whether the checkpoint in place stands further than the one that came. */
+function isAhead(file: string, came: Uint8Array): boolean {
+  if (path.basename(file) !== 'checkpoint.safetensors' || !fs.existsSync(file)) return false;
+  return (checkpointStep(fs.readFileSync(file)) ?? 0) > (checkpointStep(came) ?? 0);
 }
 
 function joinParts(folders: readonly string[]): Buffer {

@@ -110,7 +110,13 @@ function paperError({ paperErrorBest: best, paperErrorMean: mean }: ModelEntry):
 function longest(records: readonly RunRecord[]): RunRecord[] {
   const steps = Math.max(...records.map(record => record.steps));
   const chosen = records.find(record => record.steps === steps);
-  return records.filter(record => record.experiment === chosen?.experiment && record.steps === steps);
+  return records.filter(record => chosen && record.steps === steps && recipeOf(record) === recipeOf(chosen));
+}
+
+/** What a run was asked to do, but for its name and seed. */
+function recipeOf({ experiment, config }: RunRecord): string {
+  const { train_parameters: given, ...others } = config as { train_parameters?: Record<string, unknown> };
+  return JSON.stringify([experiment, others, { ...given, seed: undefined, run_name: undefined }]);
 }
 
 /** One run: '8.41 (8.35)'; several: '8.41 ± 0.12, 3 runs'. */

@@ -77,6 +77,15 @@ function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
   return { state: parseState(metadata.run, file), arrays: tensors };
 }
 
+/** Steps done in a checkpoint's bytes; undefined when they are none. */
+export function checkpointStep(bytes: Uint8Array): number | undefined {
+  try {
+    return decodeCheckpoint(bytes, 'the checkpoint').state.step;
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws UserError when the state is whole, as its check sum has shown, but another version's. */
 function parseState(json: string | undefined, file: string): RunState {
   try {
@@ -135,11 +144,7 @@ export class CheckpointFolder {
 
   /** The step of `current`, read again: some file systems give a file another number or time by and by. */
   private stepOnDisk(): number | undefined {
-    try {
-      return decodeCheckpoint(fs.readFileSync(this.current), this.current).state.step;
-    } catch {
-      return undefined;
-    }
+    return fs.existsSync(this.current) ? checkpointStep(fs.readFileSync(this.current)) : undefined;
   }
 
   /**
@@ -185,6 +190,13 @@ export function requireSameRun(
   for (const name of new Set([...Object.keys(now), ...Object.keys(saved)])) {
     const [then, asked] = [saved, now].map(settings => JSON.stringify(settings[name]) ?? 'not set');
     if (then === asked) continue;
+    if (name === 'layers') {
+      if (!(name in saved)) continue; // older versions did not say
+      throw new UserError(
+        `The checkpoint in '${folder}' is of a model whose layers have other options (dropout, batch norm's epsilon, padding …): ` +
+          'give the same to go on, or another folder.',
+      );
+    }
     if (name === 'schedule' && agreeUpTo(step, saved.schedule as Schedule, now.schedule as Schedule))
       continue;
     throw new UserError(

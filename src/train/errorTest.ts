@@ -1,5 +1,6 @@
 import { type Cifar10, subset } from '../data';
 import { type Experiment } from './experiment';
+import { fillOptions, type TrainOptions } from './options';
 import { train } from './train';
 
 /** Batches and their size, as the Python project has them. */
@@ -14,8 +15,15 @@ const first = (count: number) => Array.from({ length: count }, (_, i) => i);
 /**
  * Trains an experiment's model for 20 batches of 5 and validates it on 2, with its own options but a small learning rate, and
  * throws what goes wrong. Leaves nothing behind.
+ * @param options what the run will take in place of the experiment's own
  */
-export async function errorTest(experiment: Experiment, data: Cifar10, signal?: AbortSignal): Promise<void> {
+export async function errorTest(
+  experiment: Experiment,
+  data: Cifar10,
+  { signal, ...options }: Pick<TrainOptions, 'precision' | 'devices' | 'stepsPerCall' | 'signal'> = {},
+): Promise<void> {
+  const { precision = experiment.options.precision } = options;
+  fillOptions({ ...experiment.options, ...options, precision });
   const model = experiment.build();
   try {
     await train(
@@ -27,6 +35,7 @@ export async function errorTest(experiment: Experiment, data: Cifar10, signal?: 
       },
       {
         ...experiment.options,
+        precision,
         schedule: { type: 'sequence', parts: [half, half] },
         ...{ batchSize: BATCH, logInterval: TRAIN_BATCHES, validationInterval: 0, logDir: undefined, signal },
       },

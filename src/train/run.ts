@@ -1,4 +1,5 @@
 /** A run under way: its state, one step after another, and how the state is saved and taken up again. */
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import { type Cifar10 } from '../data';
 import { modelWeights, type NamedArrays, saveWeights } from '../weights';
@@ -19,6 +20,18 @@ import { Feed, makeStep, stepSharding, Meter, type Step, variableOf } from './st
 const breathe = () => new Promise<void>(resolve => setImmediate(resolve));
 
 const secondsSince = (time: number) => (performance.now() - time) / 1000;
+
+/** Options of layers that are no numbers of the training: names, and what only the first weights depend on. */
+const NO_OPTION = /^(name|dtype|trainable|batchInputShape|sparse|seed|.*Initializer)$/;
+
+/** A check sum of what the layers do, which the shapes of their weights don't tell: rates, epsilons, strides, paddings. */
+function layersDigest(model: tf.LayersModel): string {
+  const options = model.layers.map(layer => [
+    layer.getClassName(),
+    Object.entries(layer.getConfig()).filter(([name]) => !NO_OPTION.test(name)),
+  ]);
+  return createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 16);
+}
 
 /** A step's arguments after the images. */
 type StepInputs = [rows: tf.Tensor1D, labels: tf.Tensor1D, seed: tf.Tensor1D, rate: tf.Scalar];
@@ -51,11 +64,11 @@ export class Run {
   /** Steps and seconds of the parts of the run before this one. */
   private before = { steps: 0, seconds: 0 };
   private startSeconds = 0;
-  /** Steps of the first call of this part, in whose time the program was compiled. */
-  private firstCall = 1;
-  /** Since when images are counted: without the first call of this part. */
-  private steady = this.begin;
-  /** Seconds of validation and saving since then. */
+  /** Which programs this part has called. */
+  private readonly called = new Set<'one' | 'many'>();
+  /** Steps of their first calls, in whose time they were compiled: not counted for images a second. */
+  private uncounted = 0;
+  /** Seconds of those calls, of what came before them, of validation and of saving. */
   private idle = 0;
   private saved = { step: -1, at: this.begin };
 
@@ -114,8 +127,8 @@ export class Run {
       await breathe();
     }
     await this.meter.ready();
-    const trainingSeconds = secondsSince(this.steady) - this.idle;
-    const images = this.options.batchSize * Math.max(0, this.done - this.before.steps - this.firstCall);
+    const trainingSeconds = secondsSince(this.begin) - this.idle;
+    const images = this.options.batchSize * this.countedSteps();
     const interrupted = this.done < steps;
     const final = interrupted ? undefined : await this.finish();
     if (interrupted) await this.save();
@@ -148,14 +161,23 @@ export class Run {
       left(validationInterval || steps),
       Math.min(cycleEnd, steps) - this.done,
     );
-    const first = this.done === this.before.steps;
-    if (this.steps && pause >= stepsPerCall) await this.takeMany(this.steps, stepsPerCall);
-    else await this.takeOne();
-    if (!first) return;
+    const many = this.steps !== undefined && pause >= stepsPerCall;
+    const take = () => (many ? this.takeMany(this.steps!, stepsPerCall) : this.takeOne());
+    const which = many ? 'many' : 'one';
+    if (this.called.has(which)) return take();
     await this.meter.ready();
-    this.startSeconds = secondsSince(this.begin);
-    this.steady = performance.now();
-    this.firstCall = this.done - this.before.steps;
+    const [start, before] = [performance.now(), this.done];
+    await take();
+    await this.meter.ready();
+    if (this.called.size > 0) this.idle += secondsSince(start);
+    else this.idle = this.startSeconds = secondsSince(this.begin);
+    this.uncounted += this.done - before;
+    this.called.add(which);
+  }
+
+  /** Steps of this part whose time is that of training alone. */
+  private countedSteps(): number {
+    return Math.max(0, this.done - this.before.steps - this.uncounted);
   }
 
   private async takeOne(): Promise<void> {
@@ -202,9 +224,9 @@ export class Run {
     const loss = classificationLoss + regularizationLoss;
     if (!Number.isFinite(loss))
       throw new UserError(`The loss is ${loss} after step ${done}: lower the learning rate.`);
-    const counted = done - this.before.steps - this.firstCall;
+    const counted = this.countedSteps();
     const pace =
-      counted > 0 ? (secondsSince(this.steady) - this.idle) / counted : this.startSeconds / this.firstCall; // compiling included: the next report knows better
+      counted > 0 ? (secondsSince(this.begin) - this.idle) / counted : this.startSeconds / this.uncounted; // compiling included: the next report knows better
     this.trainCurve.push({ step: done, error: 100 * wrong, loss });
     const progress = {
       step: done,
@@ -307,6 +329,10 @@ export class Run {
   private restore({ state, arrays }: Checkpoint): void {
     const { folder } = this.folder!;
     requireSameRun(folder, state, this.settings(state.step));
+    if (state.step > this.options.steps)
+      throw new UserError(
+        `The checkpoint in '${folder}' stands at step ${state.step}, and this run ends at ${this.options.steps}: give more steps, or another folder.`,
+      );
     for (const [name, variable] of this.variables) {
       if (this.swa && name.startsWith('average') && !this.averages(state.step)) continue;
       const array = arrays.get(name);
@@ -327,7 +353,8 @@ export class Run {
     const { schedule, batchSize, momentum, nesterov, weightDecay, decayed } = this.options;
     const { labelSmoothing, augment, ema, swa, seed, precision, logInterval } = this.options;
     return {
-      ...{ model: this.model.name, images: this.data.train.count, schedule, batchSize, momentum, nesterov },
+      ...{ model: this.model.name, layers: layersDigest(this.model) },
+      ...{ images: this.data.train.count, schedule, batchSize, momentum, nesterov },
       ...{ weightDecay, decayed, labelSmoothing, augment, ema: ema ?? null, seed, precision, logInterval },
       ...(this.averages(step) ? { swa } : {}), // before, a run without it is the same
     };

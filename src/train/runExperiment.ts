@@ -48,6 +48,12 @@ export type RunOutcome =
 const RECORDS = path.join(projectRoot(), 'records');
 const CHECKPOINTS = path.join(RECORDS, 'checkpoints');
 
+/** Whether the run is finished. */
+export const hasRecord = (
+  { name }: Experiment,
+  { records = RECORDS }: Pick<RunExperimentOptions, 'records'>,
+): boolean => readRecord(records, name) !== undefined;
+
 /**
  * Trains an experiment to its end and writes its record. A run that has its record is skipped; one that was broken off goes on
  * from its checkpoint.

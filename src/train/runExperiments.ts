@@ -3,7 +3,7 @@ import { UserError } from '../errors';
 import { errorTest } from './errorTest';
 import { type Experiment } from './experiment';
 import { type Progress, type Validation } from './options';
-import { runExperiment, type RunExperimentOptions, type RunOutcome } from './runExperiment';
+import { hasRecord, runExperiment, type RunExperimentOptions, type RunOutcome } from './runExperiment';
 import { timeLimit } from './timeLimit';
 
 /** Told of each experiment's training. */
@@ -45,7 +45,9 @@ export async function runExperiments(
   for (const experiment of experiments) {
     if (experiment.skipErrorTest || signal.aborted) continue;
     try {
-      await errorTest(experiment, options.data, signal);
+      if (hasRecord(experiment, options)) continue;
+      const { precision, devices, stepsPerCall } = options;
+      await errorTest(experiment, options.data, { precision, devices, stepsPerCall, signal });
       onMessage(`error test of ${experiment.name}: ${signal.aborted ? 'broken off' : 'passed'}`);
     } catch (error) {
       broken.set(experiment, messageOf(error));

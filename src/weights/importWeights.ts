@@ -14,7 +14,7 @@ export interface ImportOptions {
   layout?: 'keras' | 'torch';
   /**
    * The order of the source's layers: 'natural' sorts their names with numbers as numbers (conv2d, conv2d_1 … conv2d_10), 'file'
-   * keeps the file's. Default 'natural' for 'keras', 'file' for 'torch'.
+   * keeps the file's. Default 'natural' for 'keras' and for .safetensors, whose writer sorts by name; else 'file' for 'torch'.
    */
   order?: 'natural' | 'file';
   /** Pins layers of the model to layers of the source, where order and shape don't settle it. */
@@ -61,7 +61,8 @@ export function importWeights(
   const path = typeof source === 'string' ? `'${source}'` : 'the source';
   const arrays = typeof source === 'string' ? readArrays(source).arrays : source;
   const { layout = 'keras', mapping = {} } = options;
-  const order = options.order ?? (layout === 'torch' ? 'file' : 'natural');
+  const sorted = typeof source === 'string' && source.endsWith('.safetensors');
+  const order = options.order ?? (layout === 'torch' && !sorted ? 'file' : 'natural');
   const theirs = sourceLayers(arrays, layout);
   if (order === 'natural') theirs.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
   const matched = matchLayers(modelLayers(model), theirs, mapping, `${path} does not fit the model '${model.name}'`);

@@ -3,6 +3,7 @@ import * as os from 'os';
 import * as path from 'path';
 import { collectResults, packResults, PART_BYTES } from '../../scripts/bundle/results';
 import { readQueue } from '../../scripts/bundle/queueFile';
+import { CheckpointFolder } from '../../src/train/checkpoint';
 
 let folder: string;
 const at = (...names: string[]) => path.join(folder, ...names);
@@ -79,6 +80,30 @@ test('a finished run is not undone by an older state of it', () => {
   write('home', { 'records/run.json': '{}' });
   expect(collectResults([at('out')], at('home'))).toEqual([]);
   expect(fs.existsSync(at('home/records/checkpoints'))).toBe(false);
+});
+
+test('a finished run that is trained on brings home where it stands, not what it was', () => {
+  const folder = 'records/checkpoints/longer';
+  write('there', {
+    [`${folder}/final.safetensors`]: 'the shorter one',
+    [`${folder}/checkpoint.safetensors`]: 'state',
+  });
+  packResults(at('there'), at('out'));
+  expect(collectResults([at('out')], at('home'))).toEqual([`${folder}/checkpoint.safetensors`]);
+});
+
+test('a run that stands further at home stays', () => {
+  const save = (root: string, step: number) => {
+    const state = { step, startedAt: '', seconds: 1, metered: 0, curve: [], trainCurve: [], settings: {} };
+    new CheckpointFolder(at(root, 'records/checkpoints/run')).save({ state, arrays: new Map() });
+  };
+  save('there', 10);
+  packResults(at('there'), at('out'));
+  save('home', 20);
+  expect(collectResults([at('out')], at('home'))).toEqual([]);
+  fs.rmSync(at('home'), { recursive: true });
+  save('home', 5);
+  expect(collectResults([at('out')], at('home'))).toEqual(['records/checkpoints/run/checkpoint.safetensors']);
 });
 
 test('damage and strangers are refused, and nothing is written', () => {

@@ -77,6 +77,15 @@ test('several seeds give mean and deviation, and no best', () => {
   expect(cells(text, 'ResNet20 v1')[3]).toBe('**8.50** ± 0.50, 3 runs');
 });
 
+test('runs of one file whose settings were changed in between are no seeds of one recipe', () => {
+  const run = (seed: number, weight_decay: number, finalTestError: number) => {
+    const train_parameters = { run_name: `run${seed}`, seed, weight_decay };
+    return record({ name: `run${seed}`, seed, finalTestError, config: { model: 'm', train_parameters } });
+  };
+  expect(cells(tables(run(1, 1e-4, 8), run(2, 1e-4, 9)), 'ResNet20 v1')[3]).toBe('**8.50** ± 0.71, 2 runs');
+  expect(cells(tables(run(1, 1e-4, 8), run(2, 5e-4, 9)), 'ResNet20 v1')[3]).toBe('**8.00** (8.13)');
+});
+
 test('of several experiments the longest counts, not the best', () => {
   const short = record({ recipe: 'short', steps: 10, finalTestError: 8, experiment: 'experiments/short.yaml' });
   const longer = record({ recipe: 'short', steps: 12, finalTestError: 9, experiment: 'experiments/longer.yaml' });

@@ -95,9 +95,11 @@ test('two processes do not write over each other', () => {
 });
 
 test('what killed processes left behind is cleared away', () => {
-  fs.writeFileSync(path.join(root, 'checkpoint.safetensors.123.partial'), 'x');
+  const partial = (pid: number) => `checkpoint.safetensors.${pid}.partial`;
+  for (const pid of [2 ** 22 + 1, process.pid, process.ppid])
+    fs.writeFileSync(path.join(root, partial(pid)), 'x');
   folder = new CheckpointFolder(root);
-  expect(fs.readdirSync(root)).toEqual([]);
+  expect(fs.readdirSync(root)).toEqual([partial(process.ppid)]); // it lives, and may be writing
 });
 
 test('a checkpoint of another run is refused, naming what differs', () => {
@@ -106,6 +108,10 @@ test('a checkpoint of another run is refused, naming what differs', () => {
   expect(go({ seed: 1, ema: null }, { seed: 1, ema: null })).not.toThrow();
   expect(go({ seed: 1 }, { seed: 2 })).toThrow('whose seed is 1, not 2');
   expect(go({ seed: 1 }, { seed: 1, ema: 0.9 })).toThrow('ema is not set, not 0.9');
+  expect(go({ seed: 1 }, { seed: 1, layers: 'a' })).not.toThrow();
+  expect(go({ seed: 1, layers: 'b' }, { seed: 1, layers: 'a' })).toThrow(
+    /layers have other options \(dropout/,
+  );
 });
 
 test('a run goes on by a longer schedule that began as its own', () => {

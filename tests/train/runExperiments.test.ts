@@ -101,6 +101,7 @@ test('tested, trained in order, a failing one passed over; broken off, resumed, 
 
   const third = await run();
   expect(third.endings.map(({ status }) => status)).toEqual(['skipped', 'failed', 'skipped']);
+  expect(third.messages.filter(message => message.startsWith('error test'))).toHaveLength(1); // of the one that isn't finished
 });
 
 test('a held-out run is tested in the precision that its record names', async () => {

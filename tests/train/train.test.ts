@@ -96,6 +96,34 @@ test('swa: the mean of the weights at the ends of the cycles, gone on with from 
   }
 });
 
+test('a checkpoint of a model with other options, or beyond the end, is not gone on from', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar-options-'));
+  const checkpoint = { folder, everySteps: 100 };
+  const go = async (rate: number, stopAfter: number) => {
+    const conv = tf.layers.conv2d({
+      inputShape: [32, 32, 3],
+      filters: 2,
+      kernelSize: 3,
+      strides: 4,
+      name: 'conv',
+    });
+    const pool = tf.layers.globalAveragePooling2d({ dataFormat: 'channelsLast' });
+    const dense = tf.layers.dense({ units: 10, name: 'dense' });
+    const model = tf.sequential({ name: 'm', layers: [conv, tf.layers.dropout({ rate }), pool, dense] });
+    const { step } = await train(model, data, { ...base, ema: undefined, checkpoint, stopAfter });
+    model.dispose();
+    return step;
+  };
+  try {
+    expect(await go(0.1, 4)).toBe(4);
+    expect(await go(0.1, 6)).toBe(6);
+    await expect(go(0.2, 8)).rejects.toThrow(/layers have other options/);
+    await expect(go(0.1, 5)).rejects.toThrow(/stands at step 6, and this run ends at 5: give more steps/);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
 test('a learning rate that blows up ends the run with a word of advice', async () => {
   await expect(run({ schedule: { type: 'linear', peak: 1e30, steps: 10 }, logInterval: 2 })).rejects.toThrow(
     /The loss is (NaN|Infinity) after step \d+: lower the learning rate/,

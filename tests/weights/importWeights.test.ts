@@ -1,7 +1,10 @@
+import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { resnet, vgg } from '../../src/models';
-import { importWeights, type NamedArray, type NamedArrays, readWeights } from '../../src/weights';
-import { snapshot } from './helpers';
+import { encodeSafetensors, importWeights, type NamedArray, type NamedArrays, readWeights } from '../../src/weights';
+import { snapshot, temporaryFolder } from './helpers';
+
+const folder = temporaryFolder();
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -62,6 +65,22 @@ test("PyTorch's names and layouts", async () => {
     importWeights(model, await asTorch(build(1)), { layout: 'torch' });
     expect(await snapshot(model)).toEqual(await snapshot(build(1)));
   }
+});
+
+test("PyTorch's numbered layers in a .safetensors file, whose writer sorts by name", async () => {
+  const build = (seed: number) => vgg({ depth: 11, seed, stages: [[4, 4, 4, 4], [4, 4, 4], [4], [4], [4]] });
+  const numbers = new Map<string, number>();
+  const named = [...(await asTorch(build(1)))].map(([name, array]): [string, NamedArray] => {
+    const at = name.lastIndexOf('.');
+    const layer = name.slice(0, at);
+    if (!numbers.has(layer)) numbers.set(layer, numbers.size);
+    return [`features.${numbers.get(layer)}${name.slice(at)}`, array];
+  });
+  const file = folder.file('torch.safetensors');
+  fs.writeFileSync(file, encodeSafetensors(new Map(named.sort(([a], [b]) => (a < b ? -1 : 1)))));
+  const model = build(2);
+  importWeights(model, file, { layout: 'torch' });
+  expect(await snapshot(model)).toEqual(await snapshot(build(1)));
 });
 
 test('a mapping settles what order and shape do not', async () => {

@@ -22,7 +22,7 @@ export class EventLog {
     resumedAt: number,
     private readonly onWarning: (message: string) => void,
   ) {
-    this.file = new EventFile(folder, resumedAt > 0 ? resumedAt + 1 : undefined);
+    this.file = new EventFile(folder, resumedAt + 1);
   }
 
   /**
