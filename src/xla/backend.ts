@@ -18,6 +18,7 @@ import { Calls } from './deferred';
 import { DeviceArray, deviceMemory } from './deviceArray';
 import { XlaError } from './errors';
 import { type DType, type Value, constant, dependencies, parameter, reshape } from './hlo';
+import { InOrder } from './inOrder';
 import { type PjrtBuffer } from './pjrt';
 import { type Runtime } from './runtime';
 
@@ -69,6 +70,8 @@ export class XlaBackend extends KernelBackend {
   private readonly escaped = new WeakSet<Value>();
   /** Kernels that have been called, see deferred.ts. */
   readonly calls = new Calls();
+  /** Calls of jit functions that wait to be started. */
+  readonly starts = new InOrder();
   /** While jit records a function: the values that have no data then, its arguments' and the variables'. */
   unknown?: ReadonlySet<Value>;
   private readonly live = new Map<Value, number>();
@@ -311,8 +314,8 @@ export class XlaBackend extends KernelBackend {
     const used = [...roots, ...module.parameters];
     used.forEach(v => v.retain());
     try {
-      const program = await this.runtime.compileAsync(module, roots);
-      await this.runtime.turn([program]);
+      await this.runtime.turn([await this.runtime.compileAsync(module, roots)]);
+      const program = this.runtime.compile(module, roots); // there, unless it was evicted meanwhile
       const outputs = this.runtime.execute(program, this.buffers(module.parameters));
       roots.forEach((root, i) => (root.op === 'parameter' ? outputs[i].free() : root.bind(outputs[i])));
     } finally {

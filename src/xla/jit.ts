@@ -13,10 +13,10 @@ import { attributesText } from './deferred';
 import { XlaError } from './errors';
 import { type CutOptions, type Value } from './hlo';
 import { precisionPolicy } from './kernels/precision';
-import { compileParts, compilePartsAsync } from './parts';
+import { canStart, compileParts, compilePartsAsync } from './parts';
 import { type Sharding } from './sharding';
 import { flatten } from './structure';
-import { type Trace, record, run } from './trace';
+import { type Trace, captured, fits, record, retained, run } from './trace';
 
 export interface JitOptions {
   /** Names the program in errors and dumps. */
@@ -37,10 +37,21 @@ export interface JitOptions {
   readonly platform?: string;
 }
 
+/** A call that may be started. `release` is to be called when it has been. */
+interface Prepared {
+  readonly trace: Trace;
+  readonly backend: XlaBackend;
+  readonly given: readonly Value[];
+  readonly release: () => void;
+}
+
 export interface Jit<A extends unknown[], R> {
   /** Runs the function; the results are tensors whose computation may still be under way. */
   (...args: A): R;
-  /** As the call, but compiles off the event loop and resolves when the results are computed. */
+  /**
+   * As the call, but compiles off the event loop and resolves when the results are computed. Variables are read and written when the program is
+   * started: at once where it is compiled, else later, but calls are started in their order. Until a call has resolved don't assign them.
+   */
   async(...args: A): Promise<R>;
   /** As `async`, but resolves when the computation has started, so that the next call can be prepared meanwhile; see `ready`. */
   launch(...args: A): Promise<R>;
@@ -66,6 +77,7 @@ export interface Jit<A extends unknown[], R> {
  */
 export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Jit<A, R> {
   const traces = new Map<string, Trace>();
+  const made: Trace[] = [];
   /** The arguments of the traces: their types and plain values. */
   const seen = new Set<string>();
   let count = 0;
@@ -81,26 +93,33 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return seen.has(types) ? 'new precision' : `new arguments (${kinds.join(', ') || 'plain values'})`;
   };
 
-  const prepare = (args: A): { trace: Trace; backend: XlaBackend; given: Value[] } => {
+  const prepare = (args: A): Prepared => {
     const { backend, backendName } = engine();
     if (!(backend instanceof XlaBackend))
       throw new XlaError(
         `jit(${name}): only the back end xla makes programs to be read, and ${backendName} is in use: tf.setBackend('xla').`,
       );
     const { tensors, structure } = flatten(args);
-    const given = tensors.map(t => backend.settle(t));
+    // Held until the call is over: settling one may be the end of another that shares its data.
+    const given = tensors.map(t => retained(backend.settle(t)));
     const kinds = tensors.map((t, i) => `${t.dtype}:${given[i].dtype}[${t.shape}]`);
     const types = `${kinds.join(' ')} ${attributesText(structure)}`;
     const key = `${precisionPolicy()} ${types}`;
-    let trace = traces.get(key);
-    if (!trace) {
-      tellTrace(reasonFor(types, kinds));
+    const release = (): void => given.forEach(value => value.release());
+    const known = traces.get(key);
+    if (known && fits(known, backend)) return { trace: known, backend, given, release };
+    try {
+      tellTrace(known ? 'a variable is stored as another type' : reasonFor(types, kinds));
       seen.add(types);
-      trace = record(backend, fn, args, { ...options, name });
+      const trace = record(backend, fn, args, { ...options, name });
       traces.set(key, trace);
+      made.push(trace);
       count++;
+      return { trace, backend, given, release };
+    } catch (error) {
+      release();
+      throw error;
     }
-    return { trace, backend, given };
   };
 
   const refuseForeign = ({ runtime }: XlaBackend): void => {
@@ -121,10 +140,14 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   const call = (...args: A): R => {
     if (!onXla()) return plain(fn, args);
     if ((engine().backend as XlaBackend).tracing) return fn(...args);
-    const { trace, backend, given } = prepare(args);
-    refuseForeign(backend);
-    compileParts(backend.runtime, trace.parts);
-    return run(backend, trace, given) as R;
+    const { trace, backend, given, release } = prepare(args);
+    try {
+      refuseForeign(backend);
+      compileParts(backend.runtime, trace.parts);
+      return run(backend, trace, given) as R;
+    } finally {
+      release();
+    }
   };
 
   const start = async (args: A): Promise<{ result: R; awaited: Tensor[] }> => {
@@ -132,16 +155,20 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       const result = plain(fn, args);
       return { result, awaited: flatten([result]).tensors };
     }
-    const { trace, backend, given } = prepare(args);
-    refuseForeign(backend);
-    given.forEach(value => value.retain()); // the caller may dispose of the tensors now
+    const { trace, backend, given, release } = prepare(args);
+    const { runtime, starts } = backend;
+    const others = captured(trace).map(retained); // the function itself may be gone by then
     try {
-      await compilePartsAsync(backend.runtime, trace.parts);
-      const result = run(backend, trace, given) as R;
+      refuseForeign(backend);
+      const compile = canStart(runtime, trace.parts)
+        ? undefined
+        : () => compilePartsAsync(runtime, trace.parts);
+      const result = await starts.run(() => run(backend, trace, given) as R, compile);
       const all = [...flatten([result]).tensors, ...trace.assigned];
       return { result, awaited: trace.awaited.map(i => all[i]) };
     } finally {
-      given.forEach(value => value.release());
+      release();
+      others.forEach(value => value.release());
     }
   };
 
@@ -153,16 +180,21 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return result;
   };
 
-  const stablehlo = (args: A): string =>
-    [...new Set(prepare(args).trace.parts.map(part => part.text))].join('\n');
+  const stablehlo = (args: A): string => {
+    const { trace, release } = prepare(args);
+    release();
+    return [...new Set(trace.parts.map(part => part.text))].join('\n');
+  };
 
   const optimized = (args: A): string => {
-    const { trace, backend } = prepare(args);
+    const { trace, backend, release } = prepare(args);
+    release();
     refuseForeign(backend);
     const programs = new Set(compileParts(backend.runtime, trace.parts));
     return [...programs].map(({ executable }) => executable.optimizedProgram()).join('\n');
   };
 
+  forgotten.register(call, made);
   return Object.defineProperties(call, {
     async: { value: asynchronous },
     launch: { value: launch },
@@ -171,6 +203,11 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     traces: { get: () => count },
   }) as unknown as Jit<A, R>;
 }
+
+/** When a function is collected, what it captured is let go. */
+const forgotten = new FinalizationRegistry<readonly Trace[]>(traces =>
+  traces.flatMap(captured).forEach(value => value.release()),
+);
 
 function plain<A extends unknown[], R>(fn: (...args: A) => R, args: A): R {
   return tidy(() => fn(...args) as never) as R;

@@ -64,7 +64,7 @@ export function makeParts(
     inputs[i].forEach((p, k) => {
       const update = updateOf.get(p);
       // A program cannot give an input's memory to the output that is that very input.
-      if (!update || update === p || lastUse.get(p) !== i) return;
+      if (!update || update === p || update.dtype !== p.dtype || lastUse.get(p) !== i) return;
       const output = outputOf.get(update);
       if (output === undefined) return;
       aliases.set(k, output);
@@ -98,6 +98,10 @@ export function makeParts(
 export function compileParts(runtime: Runtime, parts: readonly TracePart[]): Program[] {
   return parts.map(part => runtime.compile(part, part.types));
 }
+
+/** Whether the parts' programs are there and the first need not wait for another. */
+export const canStart = (runtime: Runtime, parts: readonly TracePart[]): boolean =>
+  parts.every(part => runtime.known(part)?.alone === false);
 
 /** As `compileParts`, off the event loop, several at a time. Resolves when the first can be started without waiting. */
 export async function compilePartsAsync(runtime: Runtime, parts: readonly TracePart[]): Promise<void> {

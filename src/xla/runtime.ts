@@ -89,6 +89,11 @@ export class Runtime {
     return module;
   }
 
+  /** The program, if it is in memory. */
+  known({ text }: ProgramText): Program | undefined {
+    return this.programs.get(text);
+  }
+
   compile(module: ProgramText, outputs: readonly TensorType[]): Program {
     const known = this.programs.get(module.text);
     if (known) return known;

@@ -98,28 +98,35 @@ function onDevice<A extends unknown[], R>(
       return { values, dtypes: flat.tensors.map(t => t.dtype), results: flat.structure } as never;
     });
 
-  // One call beforehand tells which variables change, and what the results are.
-  const before = new Map<Variable, Value>(variables().map(v => [v, hold(backend.settle(v))]));
-  const zero = hlo.scalar(0, 's32');
-  const sample = step(zero);
-  const assigned = assignedOf(backend, before);
-  restore(backend, assigned, before);
+  try {
+    return loop();
+  } finally {
+    held.forEach(value => value.release());
+  }
 
-  const carried = assigned.map(v => before.get(v)!);
-  const empty = sample.values.map(({ dtype, shape }) => hlo.fill(0, { dtype, shape: [count, ...shape] }));
-  const [, ...last] = hlo.whileLoop(
-    [zero, ...carried, ...empty],
-    ([i]) => hlo.compare(i, hlo.scalar(count, 's32'), 'LT'),
-    ([i, ...state]) => {
-      assigned.forEach((v, j) => assign(backend, v, state[j]));
-      const { values } = step(i);
-      const next = assigned.map((v, j) => hold(hlo.convert(backend.getValue(v), carried[j].dtype)));
-      const collected = values.map((x, j) => withElement(state[assigned.length + j], i, x));
-      return [hlo.add(i, hlo.scalar(1, 's32')), ...next, ...collected];
-    },
-  );
-  assigned.forEach((v, j) => assign(backend, v, last[j]));
-  const results = sample.dtypes.map((dtype, j) => tensor(last[assigned.length + j], dtype));
-  held.forEach(value => value.release());
-  return unflatten(sample.results, results) as R;
+  function loop(): R {
+    // One call beforehand tells which variables change, and what the results are.
+    const before = new Map<Variable, Value>(variables().map(v => [v, hold(backend.settle(v))]));
+    const zero = hlo.scalar(0, 's32');
+    const sample = step(zero);
+    const assigned = assignedOf(backend, before);
+    restore(backend, assigned, before);
+
+    const carried = assigned.map(v => before.get(v)!);
+    const empty = sample.values.map(({ dtype, shape }) => hlo.fill(0, { dtype, shape: [count, ...shape] }));
+    const [, ...last] = hlo.whileLoop(
+      [zero, ...carried, ...empty],
+      ([i]) => hlo.compare(i, hlo.scalar(count, 's32'), 'LT'),
+      ([i, ...state]) => {
+        assigned.forEach((v, j) => assign(backend, v, state[j]));
+        const { values } = step(i);
+        const next = assigned.map((v, j) => hold(hlo.convert(backend.getValue(v), carried[j].dtype)));
+        const collected = values.map((x, j) => withElement(state[assigned.length + j], i, x));
+        return [hlo.add(i, hlo.scalar(1, 's32')), ...next, ...collected];
+      },
+    );
+    assigned.forEach((v, j) => assign(backend, v, last[j]));
+    const results = sample.dtypes.map((dtype, j) => tensor(last[assigned.length + j], dtype));
+    return unflatten(sample.results, results) as R;
+  }
 }

@@ -1,9 +1,9 @@
 /** Recording a function as one program: what jit does on the first call, and how the program is run. */
 import { type Tensor, type Variable, engine, tidy } from '@tensorflow/tfjs-core';
-import { type XlaBackend } from './backend';
+import { STORAGE, type XlaBackend } from './backend';
 import { type DeviceArray } from './deviceArray';
 import { XlaError } from './errors';
-import { type CutOptions, type Value, parameter } from './hlo';
+import { type CutOptions, type DType, type TensorType, type Value, convert, parameter } from './hlo';
 import { type TracePart, makeParts, runParts } from './parts';
 import { type Sharding, checkSharding } from './sharding';
 import { type Structure, flatten, unflatten } from './structure';
@@ -13,6 +13,8 @@ export interface Trace {
   readonly parts: readonly TracePart[];
   /** Where the data of the first slots come from at a call: argument index, variable, or a constant (the value itself). */
   readonly origins: readonly (number | Variable | Value)[];
+  /** How these are stored. */
+  readonly dtypes: readonly DType[];
   /** Slots of the results, then of the assigned variables' new values. */
   readonly roots: readonly number[];
   readonly assigned: readonly Variable[];
@@ -49,8 +51,12 @@ interface RecordOptions {
   readonly platform?: string;
 }
 
+/** What stands for data that a program will be given. */
+const stand = (type: TensorType): Value => retained(parameter(type, { free: () => undefined }));
+
 /**
- * Runs `fn` once on tensors without data and makes a program of what its kernels recorded.
+ * Runs `fn` once on tensors without data and makes a program of what its kernels recorded. Meanwhile each variable stands for a parameter of its
+ * own, whatever else has the same data: a clone, another variable, the argument that it is a view of.
  * @param again whether this is the second try, after one that made variables
  */
 export function record<A extends unknown[], R>(
@@ -63,15 +69,26 @@ export function record<A extends unknown[], R>(
   const { name, sharding } = options;
   const { runtime } = backend;
   backend.flush();
-  const before = new Map(variables().map(v => [v, backend.settle(v)] as const));
-  for (const value of before.values()) value.retain();
-  const created: NewVariables = new Map();
   const { tensors, structure } = flatten(args);
-  const placeholders = tensors.map(t => {
-    const { dtype, shape } = backend.settle(t);
-    return retained(parameter({ dtype, shape }, { free: () => undefined }));
-  });
+  const placeholders = tensors.map(({ dataId, shape }) =>
+    stand({ dtype: backend.stored(dataId).dtype, shape }),
+  );
   if (sharding) checkSharding(sharding, placeholders, runtime.client, name);
+  const held = new Map(variables().map(v => [v, retained(backend.getValue(v))] as const));
+  const before = new Map([...held].map(([v, { dtype }]) => [v, stand({ dtype, shape: v.shape })] as const));
+  const giveBack = (): void =>
+    restore(
+      backend,
+      [...held.keys()].filter(v => !v.isDisposed),
+      held,
+    );
+  /** Values of the graph that are needed until its text is there. */
+  const needed: Value[] = [];
+  const need = (value: Value): Value => {
+    needed.push(retained(value));
+    return value;
+  };
+  const created: NewVariables = new Map();
   backend.unknown = new Set([...placeholders, ...before.values()]);
   const { platform, native } = runtime;
   runtime.platform = options.platform ?? platform;
@@ -79,6 +96,7 @@ export function record<A extends unknown[], R>(
   if (sharding && sharding.devices > 1) runtime.native = [];
   const unwatch = watchVariables(v => created.set(v, retained(backend.settle(v))));
   try {
+    before.forEach((value, v) => assign(backend, v, value));
     let traced: Traced | undefined;
     tidy(() => {
       const inputs = placeholders.map((p, i) =>
@@ -90,27 +108,27 @@ export function record<A extends unknown[], R>(
       traced = {
         results: flat.structure,
         resultTypes: flat.tensors.map(t => ({ shape: t.shape, dtype: t.dtype })),
-        values: flat.tensors.map(t => retained(backend.getValue(t))),
+        values: flat.tensors.map(t => need(backend.getValue(t))),
       };
     });
     if (!traced) throw new XlaError(`jit(${name}): the trace gave no result.`);
     const assigned = assignedOf(backend, before);
-    const updates = assigned.map(v => retained(backend.getValue(v)));
-    restore(backend, assigned, before);
+    const updates = assigned.map(v => need(stored(backend.getValue(v), v, before.get(v)!.dtype)));
+    giveBack();
     unwatch();
     if (created.size > 0) {
       // The function made variables (an optimizer's slots): trace it again with them.
       if (again) throw new XlaError(`jit(${name}) makes variables at every call: make them outside.`);
       initialize(backend, created, name);
       backend.unknown = undefined;
-      [...traced.values, ...updates, ...created.values()].forEach(v => v.release());
+      created.forEach(v => v.release());
       created.clear();
       return record(backend, fn, args, options, true);
     }
     backend.unknown = undefined;
     return finish(backend, { traced, assigned, updates, before, placeholders }, options);
   } catch (error) {
-    restore(backend, assignedOf(backend, before), before);
+    giveBack();
     settleAfterError(backend, created);
     throw error;
   } finally {
@@ -118,9 +136,13 @@ export function record<A extends unknown[], R>(
     runtime.platform = platform;
     runtime.native = native;
     unwatch();
-    for (const value of before.values()) value.release();
+    for (const value of [...held.values(), ...before.values(), ...placeholders, ...needed]) value.release();
   }
 }
+
+/** A variable's new value as the device is to store it: as the old one, but bytes, which it may not fit, as tfjs's type asks. */
+const stored = (value: Value, { dtype }: Variable, old: DType): Value =>
+  convert(value, old === 'u8' ? STORAGE[dtype]! : old);
 
 /** The variables that no longer stand for the values that they had. */
 export function assignedOf(backend: XlaBackend, before: ReadonlyMap<Variable, Value>): Variable[] {
@@ -185,16 +207,33 @@ function finish(
   const splitAxis = (p: Value): number | undefined =>
     devices && argument.has(p) ? sharding!.split[argument.get(p)!] : undefined;
   const { parts, parameters, roots } = makeParts(backend.runtime, [...traced.values, ...updates], {
-    ...{ placeholders, updateOf, devices, splitAxis, cut, name: name.replace(/\W/g, '_') },
+    ...{ placeholders, updateOf, devices, splitAxis, cut, name: identifier(name) },
   });
   const origins = parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
-  [...traced.values, ...updates].forEach(v => v.release()); // the graph: the texts say it all
   const awaited = parts.map(({ outputs }) => roots.findIndex(slot => outputs.includes(slot)));
   return {
     ...{ parts, roots, origins, assigned, awaited: awaited.filter(i => i >= 0) },
+    dtypes: parameters.map(({ dtype }) => dtype),
     ...{ results: traced.results, resultTypes: traced.resultTypes },
   };
 }
+
+/** The name as MLIR takes it. */
+const identifier = (name: string): string => name.replace(/\W/g, '_').replace(/^(?![A-Za-z_])/, '_');
+
+/** What the function captured: tensors that are neither arguments nor variables. */
+export const captured = ({ origins }: Trace): Value[] =>
+  origins.filter((origin): origin is Value => typeof origin === 'object' && !('dataId' in origin));
+
+/** Whether the variables are still stored as the programs take them. */
+export const fits = ({ origins, dtypes }: Trace, backend: XlaBackend): boolean =>
+  origins.every(
+    (origin, i) =>
+      typeof origin === 'number' ||
+      !('dataId' in origin) ||
+      origin.isDisposed ||
+      backend.stored(origin.dataId).dtype === dtypes[i],
+  );
 
 /** The value, retained once more. */
 export function retained(value: Value): Value {
@@ -224,14 +263,13 @@ export function assign(backend: XlaBackend, variable: Variable, value: Value): v
 
 /** Runs a recorded function, whose programs are compiled, on the arguments' data and the variables'. */
 export function run(backend: XlaBackend, trace: Trace, given: readonly Value[]): unknown {
+  const gone = [...trace.origins, ...trace.assigned].find(
+    (origin): origin is Variable => typeof origin === 'object' && 'dataId' in origin && origin.isDisposed,
+  );
+  if (gone) throw new XlaError(`The variable ${gone.name}, which a jit function uses, was disposed.`);
   const values = trace.origins.map(origin => {
     if (typeof origin === 'number') return given[origin];
-    if ('dataId' in origin) {
-      if (origin.isDisposed)
-        throw new XlaError(`The variable ${origin.name}, which a jit function uses, was disposed.`);
-      return backend.settle(origin);
-    }
-    return origin;
+    return 'dataId' in origin ? backend.settle(origin) : origin;
   });
   const pending = values.filter(v => v.op !== 'parameter');
   if (pending.length > 0) backend.materialize(pending);

@@ -4,16 +4,16 @@ import { complex } from './elementwise';
 import { type DType, type TensorType, isFloat, sizeOf, typeText } from './types';
 import { Value } from './value';
 
-/** Text of an integer: a number without its fraction, NaN as 0, infinities as the extremes of s32. */
-function integer(x: number): string {
-  if (Number.isFinite(x)) return String(Math.trunc(x) || 0);
-  return Number.isNaN(x) ? '0' : x > 0 ? '2147483647' : '-2147483648';
-}
+/** Text of an integer: a number without its fraction, NaN as 0, what s32 does not hold as its extremes. */
+const integer = (x: number, dtype: DType): string => {
+  const [low, high] = dtype === 's32' ? [-(2 ** 31), 2 ** 31 - 1] : [-(2 ** 53), 2 ** 53];
+  return String(Math.trunc(Math.max(low, Math.min(high, Number.isNaN(x) ? 0 : x))) || 0);
+};
 
 /** Text of one element of a constant. */
 function literal(x: number, dtype: DType): string {
   if (dtype === 'pred') return x ? 'true' : 'false';
-  if (!isFloat(dtype)) return integer(x);
+  if (!isFloat(dtype)) return integer(x, dtype);
   if (Number.isFinite(x)) {
     if (Number.isInteger(x) && Math.abs(x) < 1e15) return Object.is(x, -0) ? '-0.0' : `${x}.0`;
     const text = x.toExponential();

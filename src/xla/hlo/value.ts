@@ -131,17 +131,18 @@ export function insideRegion(region: Region): Set<Value> {
     const stack: Value[] = [root];
     while (stack.length > 0) {
       const v = stack[stack.length - 1];
-      if (inside.has(v) || (seen.has(v) && !v.operands.some(o => !seen.has(o)))) {
+      const needs = dependencies(v);
+      if (inside.has(v) || (seen.has(v) && !needs.some(o => !seen.has(o)))) {
         stack.pop();
         continue;
       }
-      const open = v.operands.filter(o => !seen.has(o) && !inside.has(o));
+      const open = needs.filter(o => !seen.has(o) && !inside.has(o));
       if (open.length > 0) {
         stack.push(...open);
         continue;
       }
       seen.add(v);
-      if (dependencies(v).some(o => inside.has(o))) inside.add(v);
+      if (needs.some(o => inside.has(o))) inside.add(v);
       stack.pop();
     }
   };

@@ -20,9 +20,9 @@ export function commonShape(a: readonly number[], b: readonly number[]): number[
 function sameDtype(a: Value, b: Value): [Value, Value] {
   if (a.dtype === b.dtype) return [a, b];
   if (a.dtype === 'bf16' && b.dtype === 'f32')
-    return b.size === 1 ? [a, convert(b, 'bf16')] : [convert(a, 'f32'), b];
+    return b.size === 1 && a.size > 1 ? [a, convert(b, 'bf16')] : [convert(a, 'f32'), b];
   if (b.dtype === 'bf16' && a.dtype === 'f32')
-    return a.size === 1 ? [convert(a, 'bf16'), b] : [a, convert(b, 'f32')];
+    return a.size === 1 && b.size > 1 ? [convert(a, 'bf16'), b] : [a, convert(b, 'f32')];
   return [a, convert(b, a.dtype)];
 }
 

@@ -114,7 +114,10 @@ define<{ clipValueMin: number; clipValueMax: number }>(
     hlo.min(hlo.max(x, like(x, clipValueMin)), like(x, clipValueMax)),
 );
 define<{ alpha: number }>('LeakyRelu', ({ x }, { alpha }) => leakyRelu(toFloat(x), alpha));
-define('EluGrad', ({ dy, y }) => hlo.select(nonNegative(y), dy, hlo.mul(dy, hlo.add(y, like(y, 1)))));
+define('EluGrad', inputs => {
+  const [dy, y] = broadcast(inputs.dy, inputs.y);
+  return hlo.select(nonNegative(y), dy, hlo.mul(dy, hlo.add(y, like(y, 1))));
+});
 
 function leakyRelu(x: Value, alpha: number): Value {
   return hlo.select(hlo.compare(x, like(x, 0), 'LT'), hlo.mul(x, like(x, alpha)), x);
@@ -216,7 +219,7 @@ define<{ dtype: DataType }>('Cast', ({ x }, { dtype }, { dtypes }) => {
   return hlo.convert(x.dtype === 'c64' ? hlo.real(x) : x, target);
 });
 
-define('Complex', ({ real, imag }) => hlo.complex(real, imag));
+define('Complex', ({ real, imag }) => hlo.complex(hlo.convert(real, 'f32'), hlo.convert(imag, 'f32')));
 define('Real', ({ input }) => (input.dtype === 'c64' ? hlo.real(input) : input));
 define('Imag', ({ input }) => (input.dtype === 'c64' ? hlo.imag(input) : like(input, 0)));
 define('ComplexAbs', ({ x }) => hlo.abs(x));

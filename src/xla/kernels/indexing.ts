@@ -96,7 +96,8 @@ function scatterNd(onto: Value, indices: Value, updates: Value, combine: hlo.Com
   };
   const vectors = hlo.reshape(hlo.convert(indices, 's32'), [count, depth]);
   const shape = [count, ...window];
-  const full = updates.rank === 0 ? hlo.broadcastTo(updates, shape) : hlo.reshape(updates, shape);
+  const given = hlo.convert(updates, onto.dtype);
+  const full = given.rank === 0 ? hlo.broadcastTo(given, shape) : hlo.reshape(given, shape);
   return hlo.scatter(onto, vectors, full, dims, combine);
 }
 

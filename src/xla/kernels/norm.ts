@@ -110,7 +110,8 @@ const lrnBase = (x: Value, a: LrnAttrs): Value =>
 
 define<LrnAttrs>('LRN', ({ x }, a) => hlo.mul(x, hlo.pow(lrnBase(x, a), like(x, -a.beta))));
 
-define<LrnAttrs>('LRNGrad', ({ x, y, dy }, a) => {
+define<LrnAttrs>('LRNGrad', (inputs, a) => {
+  const [x, y, dy] = [inputs.x, inputs.y, inputs.dy].map(f32);
   const base = lrnBase(x, a);
   const direct = hlo.mul(dy, hlo.pow(base, like(x, -a.beta)));
   const through = neighbours(hlo.div(hlo.mul(dy, y), base), a.depthRadius);
