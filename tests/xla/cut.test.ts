@@ -38,6 +38,9 @@ class Network {
   }
 }
 
+/** Functions that are collected let go what they have captured, at some time: not while memory is looked at. */
+const functions: unknown[] = [];
+
 /** Losses of some steps, and the weights after them. */
 async function train(blocks: number, cut: CutOptions | undefined, steps = 4) {
   const before = xlaStats();
@@ -46,6 +49,7 @@ async function train(blocks: number, cut: CutOptions | undefined, steps = 4) {
   const target = tf.randomNormal<tf.Rank.R2>([BATCH, WIDTH], 0, 1, 'float32', 101);
   const rate = tf.scalar(1);
   const step: Jit<[tf.Tensor2D, tf.Tensor2D, tf.Scalar], tf.Scalar> = jit(network.step, { cut });
+  functions.push(step);
   const losses: number[] = [];
   const memory: number[] = [];
   for (let i = 0; i < steps; i++) {

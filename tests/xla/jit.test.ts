@@ -40,7 +40,7 @@ describe('jit', () => {
     const { arrays } = xlaStats();
     for (let i = 0; i < 4; i++) tf.dispose(step(one));
     expect((await w.data())[0]).toBe(5);
-    expect(xlaStats().arrays).toBe(arrays);
+    expect(xlaStats().arrays).toBeLessThanOrEqual(arrays);
     expect(step.stablehlo(one)).toContain('tf.aliasing_output');
     expect(step.traces).toBe(1);
   });
