@@ -38,7 +38,7 @@ async function main({ epochs, batch, seed, precision, name, verbose }: Options):
   });
   console.log(
     `accuracy ${(100 - result.testError).toFixed(2)} % after ${result.steps} steps: ${result.trainSeconds.toFixed(2)} s of training, ` +
-      `${result.compileSeconds.toFixed(1)} s of compiling before`,
+      `${result.viewsSeconds.toFixed(2)} s of examining, ${result.compileSeconds.toFixed(1)} s of compiling before`,
   );
   if (!name) return;
   writeSpeedrun(path.join(projectRoot(), 'records', 'speedrun'), {

@@ -91,21 +91,18 @@ export function airbench({
 }
 
 /**
- * Initial values of a weight of `airbench`, PyTorch's defaults with the paper's change: the first filters of each 3×3 convolution, as
- * many as it has input channels, pass those channels on (section 3.3, "dirac").
+ * Initial values of a weight of `airbench`, PyTorch's defaults with the author's changes: biases begin at zero, and the first filters of
+ * each 3×3 convolution, as many as it has input channels, pass those channels on (section 3.3, "dirac").
  *
  * @param name as `modelWeights` has it; @param shape the weight's; @param seed fixes the draws
  * @returns row-major values; those of 'whitening/kernel' are to be replaced by filters computed from images
  */
 export function airbenchInitial(name: string, shape: readonly number[], seed: number): Float32Array {
   const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  if (/(beta|moving_mean)$/.test(name)) return values;
+  if (/(beta|bias|moving_mean)$/.test(name)) return values;
   if (/(gamma|moving_variance)$/.test(name)) return values.fill(1);
   const next = sfc32(seed | 0, Math.floor(seed / 2 ** 32) | 0, hashString(name), 1);
-  const fanIn =
-    name === 'whitening/bias'
-      ? 3 * PATCH ** 2
-      : shape.slice(0, -1).reduce((product, size) => product * size, 1);
+  const fanIn = shape.slice(0, -1).reduce((product, size) => product * size, 1);
   for (let i = 0; i < values.length; i++) values[i] = ((2 * next()) / 2 ** 32 - 1) / Math.sqrt(fanIn);
   if (shape.length === 4 && shape[0] === 3) setDirac(values, shape[2], shape[3]);
   return values;

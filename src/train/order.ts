@@ -17,36 +17,42 @@ function epochPermutation(count: number, seed: number, epoch: number): Int32Arra
 
 /**
  * Deals out images in batches of equal size. Epochs follow one another without a gap, as cards of shuffled decks laid end
- * to end: a batch may hold the last images of one epoch and the first of the next, and none is left out.
+ * to end: a batch may hold the last images of one epoch and the first of the next, and none is left out. With `wholeBatches`
+ * an epoch ends before a batch that it can't fill, and its last images are left out (PyTorch's `drop_last`).
  */
 export class BatchOrder {
   private epoch = -1;
   private permutation: Int32Array = new Int32Array(0);
+  /** Images of an epoch that are dealt out. */
+  private readonly dealt: number;
 
   constructor(
     private readonly count: number,
     private readonly batchSize: number,
     private readonly seed: number,
-  ) {}
+    { wholeBatches = false } = {},
+  ) {
+    this.dealt = wholeBatches ? count - (count % batchSize) : count;
+  }
 
   /** Indices of the images of step `step`, [batchSize]. */
   indices(step: number): Int32Array {
     const out = new Int32Array(this.batchSize);
     for (let i = 0; i < this.batchSize; i++) {
       const position = step * this.batchSize + i;
-      const epoch = Math.floor(position / this.count);
+      const epoch = Math.floor(position / this.dealt);
       if (epoch !== this.epoch) {
         this.permutation = epochPermutation(this.count, this.seed, epoch);
         this.epoch = epoch;
       }
-      out[i] = this.permutation[position - epoch * this.count];
+      out[i] = this.permutation[position - epoch * this.dealt];
     }
     return out;
   }
 
   /** Epochs done, as a fraction, once `step` steps are. */
   epochs(step: number): number {
-    return (step * this.batchSize) / this.count;
+    return (step * this.batchSize) / this.dealt;
   }
 }
 

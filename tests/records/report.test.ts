@@ -95,15 +95,18 @@ test('of several experiments the longest counts, not the best', () => {
 
 test('a speedrun has a table of its own; a damaged record of one is named', () => {
   const recipe = { ...AIRBENCH94, epochs: 9.9 };
-  const result = { recipe, precision: 'float32' as const, seed: 0, steps: 485, curve: [] };
+  const result = { recipe, precision: 'float32' as const, seed: 0, steps: 475, curve: [] };
   const times = { trainSeconds: 2.5, compileSeconds: 75.11, testError: 5.77, plainTestError: 6.62 };
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'speedruns-'));
   const named = { name: 'h100', commit: '0123456789abcdef+', device: 'a device', date: '' };
   writeSpeedrun(folder, { ...named, ...result, ...times });
   const text = report({ models: MODELS, records: [], speedruns: readSpeedruns(folder), shipped: new Map() });
   expect(cells(text, '[h100](records/speedrun/h100.json)')).toEqual(
-    ['9.9', '94.23 % (93.38 %)', '2.50 s', '75.1 s', '0', 'a device', 'float32', '`0123456+`'], // prettier-ignore
+    ['9.9', '94.23 % (93.38 %)', '475', '2.50 s', '–', '75.1 s', '0', 'a device', 'float32', '`0123456+`'], // prettier-ignore
   );
+  writeSpeedrun(folder, { ...named, ...result, ...times, viewsSeconds: 0.254 });
+  const measured = report({ models: MODELS, records: [], speedruns: readSpeedruns(folder), shipped: new Map() });
+  expect(cells(measured, '[h100](records/speedrun/h100.json)')[4]).toBe('0.25 s');
   for (const damaged of ['{"name":', '{}', 'null']) {
     fs.writeFileSync(path.join(folder, 'h100.json'), damaged);
     expect(() => readSpeedruns(folder)).toThrow(/h100.json is not the record of a speedrun/);

@@ -31,9 +31,12 @@ beforeAll(async () => {
 });
 
 test("the paper's schedule and settings", () => {
-  expect(speedrunSteps(AIRBENCH94, 50_000)).toBe(485);
+  expect(speedrunSteps(AIRBENCH94, 50_000)).toEqual({ scheduled: 476, taken: 475 });
+  expect(() => speedrunSteps(AIRBENCH94, 1000)).toThrow(
+    'batch of 1024 needs as many images, and there are 1000',
+  );
   expect([0, 230, 1000].map(step => rateAt(step, 1000))).toEqual([0.2, 1, expect.closeTo(0.07, 10)]);
-  expect(lookaheadDecay(485, 485)).toBeCloseTo(0.7738, 4);
+  expect(lookaheadDecay(476, 476)).toBeCloseTo(0.7738, 4);
   const { rate, decay, biasDecay } = sgdSettings(AIRBENCH94);
   expect(rate).toBeCloseTo(11.5 / (1024 * (23 / 3)), 8);
   expect(decay).toBeCloseTo((0.0153 * 1024) / 11.5, 6);

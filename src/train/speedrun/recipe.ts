@@ -1,4 +1,5 @@
 /** The recipe of airbench94 (Jordan 2024, 2404.00498): plain numbers and functions of the step. */
+import { UserError } from '../../errors';
 
 export interface Recipe {
   /** Passes over the training images. */
@@ -33,9 +34,21 @@ export const AIRBENCH94: Recipe = {
   translate: 2,
 };
 
-/** Steps of the run, in whole rounds of Lookahead. */
-export function speedrunSteps({ epochs, batchSize, lookaheadSteps }: Recipe, images: number): number {
-  return lookaheadSteps * Math.max(1, Math.round((epochs * images) / batchSize / lookaheadSteps));
+/**
+ * Steps over which the schedules reach, epochs of whole batches; and those that are taken, whole rounds of Lookahead. The author's code
+ * takes the steps after the last round too, but returns to the slow weights then, which know nothing of them.
+ * @throws UserError when there are not images enough for a batch
+ */
+export function speedrunSteps(
+  { epochs, batchSize, lookaheadSteps }: Recipe,
+  images: number,
+): { scheduled: number; taken: number } {
+  if (images < batchSize)
+    throw new UserError(
+      `The speedrun's batch of ${batchSize} needs as many images, and there are ${images}.`,
+    );
+  const scheduled = Math.max(lookaheadSteps, Math.ceil(epochs * Math.floor(images / batchSize)));
+  return { scheduled, taken: scheduled - (scheduled % lookaheadSteps) };
 }
 
 /** What a step's learning rate is multiplied by: 0.2 rises to 1 at 23 % of the run, and falls to 0.07. */

@@ -5,8 +5,10 @@ import { replaceFile } from '../../atomicFile';
 import { UserError } from '../../errors';
 import { type SpeedrunResult } from './speedrun';
 
-export interface SpeedrunRecord extends SpeedrunResult {
+export interface SpeedrunRecord extends Omit<SpeedrunResult, 'viewsSeconds'> {
   name: string;
+  /** Runs of before it was measured have none. */
+  viewsSeconds?: number;
   /** Git commit of the code; with '+' when files were changed. */
   commit: string;
   /** Where it ran, in words. */
