@@ -16,7 +16,7 @@ import { precisionPolicy } from './kernels/precision';
 import { canStart, compileParts, compilePartsAsync } from './parts';
 import { type Sharding } from './sharding';
 import { flatten } from './structure';
-import { type Trace, captured, fits, record, retained, run } from './trace';
+import { type Trace, fits, record, retained, run } from './trace';
 
 export interface JitOptions {
   /** Names the program in errors and dumps. */
@@ -157,7 +157,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     }
     const { trace, backend, given, release } = prepare(args);
     const { runtime, starts } = backend;
-    const others = captured(trace).map(retained); // the function itself may be gone by then
+    const others = trace.captured.map(retained); // the function itself may be gone by then
     try {
       refuseForeign(backend);
       const compile = canStart(runtime, trace.parts)
@@ -206,7 +206,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
 /** When a function is collected, what it captured is let go. */
 const forgotten = new FinalizationRegistry<readonly Trace[]>(traces =>
-  traces.flatMap(captured).forEach(value => value.release()),
+  traces.flatMap(({ captured }) => captured).forEach(value => value.release()),
 );
 
 function plain<A extends unknown[], R>(fn: (...args: A) => R, args: A): R {

@@ -11,10 +11,12 @@ import { type Structure, flatten, unflatten } from './structure';
 /** A recorded function: one program, or, where it is long and was cut, several that run in order. */
 export interface Trace {
   readonly parts: readonly TracePart[];
-  /** Where the data of the first slots come from at a call: argument index, variable, or a constant (the value itself). */
-  readonly origins: readonly (number | Variable | Value)[];
-  /** How these are stored. */
-  readonly dtypes: readonly DType[];
+  /** Where the data of the first slots come from at a call. */
+  readonly origins: readonly Origin[];
+  /** The variables among the origins, and how the programs take them to be stored. */
+  readonly read: readonly { readonly variable: Variable; readonly dtype: DType }[];
+  /** What the function captured: the tensors among the origins that are neither arguments nor variables. */
+  readonly captured: readonly Value[];
   /** Slots of the results, then of the assigned variables' new values. */
   readonly roots: readonly number[];
   readonly assigned: readonly Variable[];
@@ -23,6 +25,9 @@ export interface Trace {
   readonly results: Structure;
   readonly resultTypes: readonly { shape: number[]; dtype: Tensor['dtype'] }[];
 }
+
+/** An argument's index, a variable, or what was captured. */
+type Origin = number | { readonly variable: Variable } | { readonly captured: Value };
 
 /** Variables that a trace made: they get their initial values, and the function is traced again. */
 type NewVariables = Map<Variable, Value>;
@@ -209,11 +214,22 @@ function finish(
   const { parts, parameters, roots } = makeParts(backend.runtime, [...traced.values, ...updates], {
     ...{ placeholders, updateOf, devices, splitAxis, cut, name: identifier(name) },
   });
-  const origins = parameters.map(p => argument.get(p) ?? variableOf.get(p) ?? retained(p));
+  const captured: Value[] = [];
+  const read: { variable: Variable; dtype: DType }[] = [];
+  const origins = parameters.map((p): Origin => {
+    const index = argument.get(p);
+    if (index !== undefined) return index;
+    const variable = variableOf.get(p);
+    if (variable) {
+      read.push({ variable, dtype: p.dtype });
+      return { variable };
+    }
+    captured.push(retained(p));
+    return { captured: p };
+  });
   const awaited = parts.map(({ outputs }) => roots.findIndex(slot => outputs.includes(slot)));
   return {
-    ...{ parts, roots, origins, assigned, awaited: awaited.filter(i => i >= 0) },
-    dtypes: parameters.map(({ dtype }) => dtype),
+    ...{ parts, roots, origins, read, captured, assigned, awaited: awaited.filter(i => i >= 0) },
     ...{ results: traced.results, resultTypes: traced.resultTypes },
   };
 }
@@ -221,19 +237,9 @@ function finish(
 /** The name as MLIR takes it. */
 const identifier = (name: string): string => name.replace(/\W/g, '_').replace(/^(?![A-Za-z_])/, '_');
 
-/** What the function captured: tensors that are neither arguments nor variables. */
-export const captured = ({ origins }: Trace): Value[] =>
-  origins.filter((origin): origin is Value => typeof origin === 'object' && !('dataId' in origin));
-
 /** Whether the variables are still stored as the programs take them. */
-export const fits = ({ origins, dtypes }: Trace, backend: XlaBackend): boolean =>
-  origins.every(
-    (origin, i) =>
-      typeof origin === 'number' ||
-      !('dataId' in origin) ||
-      origin.isDisposed ||
-      backend.stored(origin.dataId).dtype === dtypes[i],
-  );
+export const fits = ({ read }: Trace, backend: XlaBackend): boolean =>
+  read.every(({ variable, dtype }) => variable.isDisposed || backend.stored(variable.dataId).dtype === dtype);
 
 /** The value, retained once more. */
 export function retained(value: Value): Value {
@@ -263,21 +269,20 @@ export function assign(backend: XlaBackend, variable: Variable, value: Value): v
 
 /** Runs a recorded function, whose programs are compiled, on the arguments' data and the variables'. */
 export function run(backend: XlaBackend, trace: Trace, given: readonly Value[]): unknown {
-  const gone = [...trace.origins, ...trace.assigned].find(
-    (origin): origin is Variable => typeof origin === 'object' && 'dataId' in origin && origin.isDisposed,
-  );
+  const used = [...trace.read.map(({ variable }) => variable), ...trace.assigned];
+  const gone = used.find(variable => variable.isDisposed);
   if (gone) throw new XlaError(`The variable ${gone.name}, which a jit function uses, was disposed.`);
   const values = trace.origins.map(origin => {
     if (typeof origin === 'number') return given[origin];
-    return 'dataId' in origin ? backend.settle(origin) : origin;
+    return 'variable' in origin ? backend.settle(origin.variable) : origin.captured;
   });
   const pending = values.filter(v => v.op !== 'parameter');
   if (pending.length > 0) backend.materialize(pending);
   const argued = new Set(given);
   // Memory that something else still refers to (an argument, a clone, a pending graph) is not given away.
   const kept = (slot: number): boolean => {
-    const origin = trace.origins[slot] as Variable;
-    return argued.has(values[slot]) || values[slot].uses > 1 || backend.refCount(origin.dataId) > 1;
+    const { variable } = trace.origins[slot] as { variable: Variable };
+    return argued.has(values[slot]) || values[slot].uses > 1 || backend.refCount(variable.dataId) > 1;
   };
   const arrays = values.map(v => v.source as DeviceArray);
   const made = new Map<DeviceArray, Value>();
