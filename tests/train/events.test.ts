@@ -65,7 +65,7 @@ describe('TFRecord', () => {
 
 describe('event files in TensorBoard', () => {
   withTensorBoard('scalars, text and picture come back', () => {
-    const file = new EventFile(folder);
+    const file = new EventFile(folder, 1);
     file.text(0, 'options', '# Run\n\nlearning rate **0.1**');
     const png = PNG.sync.write(new PNG({ width: 3, height: 2 }));
     file.image(0, 'picture', { width: 3, height: 2, png });
@@ -95,7 +95,7 @@ describe('event files in TensorBoard', () => {
   });
 
   withTensorBoard('a file broken off in a record does not hide the files after it', () => {
-    const broken = new EventFile(folder);
+    const broken = new EventFile(folder, 1);
     for (const step of [1, 2, 3]) broken.scalars(step, { loss: step });
     broken.close();
     fs.truncateSync(broken.path, fs.statSync(broken.path).size - 7);
@@ -130,7 +130,7 @@ describe('trouble', () => {
   test('a folder that cannot be made is a clear error', () => {
     const file = path.join(folder, 'file');
     fs.writeFileSync(file, '');
-    expect(() => new EventFile(path.join(file, 'run'))).toThrow(
+    expect(() => new EventFile(path.join(file, 'run'), 1)).toThrow(
       /No event file can be written in '.*file.run'/,
     );
   });

@@ -25,7 +25,7 @@ export class EventFile {
    * @param restartAt the first step that is written again: what older files in the folder hold from there on is no longer shown
    * @throws UserError when the folder or the file can't be made
    */
-  constructor(folder: string, restartAt?: number) {
+  constructor(folder: string, restartAt: number) {
     try {
       fs.mkdirSync(folder, { recursive: true });
       [this.path, this.descriptor] = createNew(folder);
@@ -33,7 +33,7 @@ export class EventFile {
       throw new UserError(`No event file can be written in '${folder}': ${(error as Error).message}.`);
     }
     this.write(versionEvent(now()));
-    if (restartAt !== undefined) this.write(restartEvent(now(), restartAt));
+    this.write(restartEvent(now(), restartAt));
   }
 
   /** @param values one number a tag ('train/error_rate') */
