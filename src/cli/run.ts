@@ -82,7 +82,7 @@ function describe(ending: Ending): string {
       const { finalTestError, bestTestError, seconds } = ending.record;
       const best = bestTestError === undefined ? '' : ` (best on test ${bestTestError.toFixed(2)} %)`;
       const number = `test error ${finalTestError.toFixed(2)} %${best}`;
-      return ending.status === 'skipped' ? `finished before, ${number}` : `${number} in ${duration(seconds)}`;
+      return ending.status === 'skipped' ? `finished before, ${number} (to train it anew: --seed N, or --records FOLDER)` : `${number} in ${duration(seconds)}`;
     }
   }
 }

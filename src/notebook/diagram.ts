@@ -82,8 +82,12 @@ function placeColumns(units: readonly Unit[]): Column[] {
   });
 }
 
-function columnWidth({ boxWidth, laneWidth }: Column): number {
-  return boxWidth + 2 * FRAME + (laneWidth ? laneWidth + 10 : 0) + 34; // 34: room for "× 18"
+/** Room for "×18" beside a column's frames. */
+const timesRoom = (units: readonly Unit[]): number =>
+  7 + 9 * Math.max(3, ...units.map(({ repeat }) => `×${repeat}`.length));
+
+function columnWidth({ units, boxWidth, laneWidth }: Column): number {
+  return boxWidth + 2 * FRAME + (laneWidth ? laneWidth + 10 : 0) + timesRoom(units);
 }
 
 function drawColumn(

@@ -5,6 +5,6 @@ export { filterPictures, gridSvg, imageGrid, picturesOf } from './images';
 export { resultRows, resultsTable, sortedRuns } from './results';
 export { attempt, notice, table, tableHtml } from './table';
 export { duration } from '../duration';
-export { liveTraining, trainingCharts } from './training';
+export { type LiveTraining, liveTraining, trainingCharts } from './training';
 export { diagram, showDiagram, type DiagramOptions } from './diagram';
 export { modelPicture, modelPictureSvg } from './modelPicture';

@@ -60,7 +60,12 @@ function turnedNames(chart: Chart, width: number): number {
   return fits ? 0 : Math.ceil(longestName(names) * Math.sin((TURN * Math.PI) / 180));
 }
 
-const HOLLOW = { symbol: 'emptyCircle', symbolSize: 9, itemStyle: { borderWidth: 2 } };
+/** echarts' own hollow circle is filled with white. */
+const hollow = (color: string) => ({
+  symbol: 'circle',
+  symbolSize: 9,
+  itemStyle: { color: 'transparent', borderColor: color, borderWidth: 2 },
+});
 
 function option(chart: Chart, width: number): echarts.EChartsCoreOption {
   const wide = chart.kind === 'heatmap';
@@ -95,7 +100,7 @@ function option(chart: Chart, width: number): echarts.EChartsCoreOption {
           name: series.name,
           data: series.x.map((x, i) => [x, series.y[i]]),
           showSymbol: series.points ?? false,
-          ...(series.scatter ? HOLLOW : { symbol: 'circle', symbolSize: 6 }),
+          ...(series.scatter ? hollow(colorOf(s)) : { symbol: 'circle', symbolSize: 6 }),
           lineStyle: { width: 2, type: isDashed(series, s) ? 'dashed' : 'solid', color: colorOf(s) },
         })),
       };

@@ -23,8 +23,8 @@ export const isDashed = ({ dashed }: { dashed?: boolean }, series: number): bool
 export const HEAT: readonly string[] = ['#eef3fb', '#9ec1f7', '#3b82f6', '#1e3a8a'];
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif';
 
-/** Text on a heat map's cell: black on the light half, white on the dark. */
-export const heatInk = (share: number) => (share > 0.45 ? '#ffffff' : '#1f2937');
+/** Text on a heat map's cell: dark or white, whichever stands out more (they are even at a share of about 0.7). */
+export const heatInk = (share: number) => (share > 0.7 ? '#ffffff' : '#1f2937');
 
 /** Small shares are drawn stronger, or the diagonal would be all one sees. */
 export const heatShare = (value: number, max: number) => (max > 0 ? Math.sqrt(Math.max(0, value) / max) : 0);

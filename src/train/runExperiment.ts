@@ -1,10 +1,13 @@
 /** One experiment from its file to its record: trained, resumed or skipped, as things stand. */
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
 import { type SelectedBackend } from '../backends';
 import { type Cifar10, MEAN, STD, subset } from '../data';
 import { UserError } from '../errors';
 import { summarize } from '../models';
 import { projectRoot } from '../projectRoot';
+import { loadWeights } from '../weights';
 import { evaluate } from './evaluate';
 import { type Experiment } from './experiment';
 import { type CheckpointOptions, type TrainOptions, type TrainResult } from './options';
@@ -20,6 +23,11 @@ export interface RunExperimentOptions extends Pick<
   'onProgress' | 'onValidation' | 'onWarning'
 > {
   data: Cifar10;
+  /**
+   * As the experiment builds it: is trained in place, and holds the weights in the end, also of a run that was finished before. Default: a model
+   * that is disposed.
+   */
+  model?: tf.LayersModel;
   backend: SelectedBackend;
   /** Folder of the checkpoints; each run has its own in it. Default 'records/checkpoints' in the project. */
   checkpoints?: string;
@@ -58,7 +66,7 @@ export const hasRecord = (
  * Trains an experiment to its end and writes its record. A run that has its record is skipped; one that was broken off goes on
  * from its checkpoint.
  *
- * @throws UserError when the record or the checkpoint that is there is of another configuration
+ * @throws UserError when the record or the checkpoint that is there is of another configuration, or `model` is to have weights that aren't there
  */
 export async function runExperiment(
   experiment: Experiment,
@@ -66,19 +74,18 @@ export async function runExperiment(
 ): Promise<RunOutcome> {
   const { data, records = RECORDS } = options;
   const known = readRecord(records, experiment.name);
+  const folder = path.join(options.checkpoints ?? CHECKPOINTS, experiment.name);
   if (known) {
     requireSameConfig(experiment, known, records);
+    if (options.model) loadFinal(options.model, folder, experiment.name);
     return { status: 'skipped', record: known };
   }
   const parts = splitData(data, experiment.holdout);
   const precision = options.precision ?? experiment.options.precision ?? 'float32';
-  const checkpoint: CheckpointOptions = {
-    folder: path.join(options.checkpoints ?? CHECKPOINTS, experiment.name),
-    everySeconds: options.everySeconds,
-  };
+  const checkpoint: CheckpointOptions = { folder, everySeconds: options.everySeconds };
   const timeout = options.minutes === undefined ? [] : [timeLimit(options.minutes)];
   const signal = AbortSignal.any([...timeout, ...(options.signal ? [options.signal] : [])]);
-  const model = experiment.build();
+  const model = options.model ?? experiment.build();
   try {
     const { onProgress, onValidation, onWarning } = options;
     const callbacks = { onProgress, onValidation, onWarning };
@@ -97,8 +104,18 @@ export async function runExperiment(
     writeRecord(records, record);
     return { status: 'finished', record, result };
   } finally {
-    model.dispose();
+    if (!options.model) model.dispose();
   }
+}
+
+/** The weights that a finished run ended with. */
+function loadFinal(model: tf.LayersModel, folder: string, name: string): void {
+  const final = path.join(folder, 'final.safetensors');
+  if (!fs.existsSync(final))
+    throw new UserError(
+      `${name} is finished, as its record tells, but its weights, '${final}', are not here: train it with another seed, or score shipped ones.`,
+    );
+  loadWeights(model, final);
 }
 
 /** The last `holdout` training images for validation (He et al. 2016, section 4.2: 45k/5k), or everything as it is. */

@@ -7,6 +7,7 @@ import {
   filterPictures,
   gridSvg,
   histogram,
+  type LiveTraining,
   liveTraining,
   picturesOf,
   setOutputSink,
@@ -245,25 +246,54 @@ test('attempt shows what can be mended and throws what cannot', async () => {
   expect(await attempt('x', () => 3)).toBe(3);
 });
 
-test('liveTraining redraws at most twice a second and ends with the whole curve', () => {
+/** How a made-up run of 40 steps stands. */
+const progressAt = (step: number): Progress => ({
+  ...{ step, steps: 40, epoch: step, epochs: 40, learningRate: 0.1, loss: 2, classificationLoss: 2 },
+  ...{ regularizationLoss: 0, error: 50, imagesPerSecond: 9, seconds: step, secondsLeft: 40 - step },
+});
+
+test('liveTraining redraws at most twice a second and ends with the whole curve', async () => {
   let time = 0;
-  const live = liveTraining(() => time);
-  for (let step = 1; step <= 40; step++) {
-    time += 100;
-    live.onProgress({
-      ...{ step, steps: 40, epoch: step, epochs: 40, learningRate: 0.1, loss: 2, classificationLoss: 2 },
-      ...{ regularizationLoss: 0, error: 50, imagesPerSecond: 9, seconds: step, secondsLeft: 40 - step },
-    } satisfies Progress);
-  }
-  live.onValidation({ step: 40, error: 44, loss: 1 });
-  expect(outputs.length).toBeLessThanOrEqual(2 * 9);
-  live.finish();
+  const run = async (live: LiveTraining) => {
+    for (let step = 1; step <= 40; step++) {
+      time += 100;
+      live.onProgress(progressAt(step));
+    }
+    live.onValidation({ step: 40, error: 44, loss: 1 });
+    expect(outputs.length).toBeLessThanOrEqual(2 * 9);
+    return 'done';
+  };
+  expect(await liveTraining(run, () => time)).toBe('done');
   const last = outputs[outputs.length - 1];
   expect(last.update).toBe(true);
   const data = (last.bundle['application/vnd.plotly.v1+json'] as { data: { x: number[] }[] }).data;
   expect(data.map(trace => trace.x.length)).toEqual([40, 1, 40, 1]);
   expect(new Set(outputs.map(output => output.id)).size).toBe(2);
   expect(outputs[outputs.length - 2].bundle['text/html']).toContain('took 40 s');
+});
+
+test('the first interrupt ends a live training, and only that; what is wrong stands under the cell', async () => {
+  const kernel = jest.fn();
+  process.on('SIGINT', kernel);
+  const listeners = process.rawListeners('SIGINT');
+  const interrupted = await liveTraining(async ({ signal, onProgress }) => {
+    onProgress(progressAt(3));
+    process.emit('SIGINT');
+    expect(signal.aborted).toBe(true);
+    expect(outputs[outputs.length - 2].bundle['text/html']).toContain('finishing the step');
+    expect(kernel).not.toHaveBeenCalled();
+    process.emit('SIGINT');
+    expect(kernel).toHaveBeenCalledTimes(1);
+    return 3;
+  });
+  expect(interrupted).toBe(3);
+  expect(outputs[outputs.length - 2].bundle['text/html']).toContain('interrupted after 3 s');
+  expect(process.rawListeners('SIGINT')).toEqual(listeners);
+  await expect(liveTraining(() => Promise.reject(new TypeError('defect')))).rejects.toThrow('defect');
+  expect(await liveTraining(() => Promise.reject(new UserError('lower the rate')))).toBeUndefined();
+  expect(outputs[outputs.length - 1].bundle['text/html']).toContain('lower the rate');
+  expect(process.rawListeners('SIGINT')).toEqual(listeners);
+  process.off('SIGINT', kernel);
 });
 
 test('duration reads naturally', () => {

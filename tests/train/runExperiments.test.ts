@@ -7,6 +7,7 @@ import { type Experiment, parseExperiments } from '../../src/train';
 import { readRecord } from '../../src/train/record';
 import { runExperiment } from '../../src/train/runExperiment';
 import { type Reporter, runExperiments } from '../../src/train/runExperiments';
+import { readWeights } from '../../src/weights';
 import { precisionPolicy } from '../../src/xla';
 import { madeUpData } from './killable';
 
@@ -121,6 +122,35 @@ test('a held-out run is tested in the precision that its record names', async ()
   const outcome = await runExperiment(held, { data, backend, ...folders, precision: 'mixed_bfloat16' });
   expect(outcome).toMatchObject({ status: 'finished', record: { precision: 'mixed_bfloat16' } });
   expect(seen.at(-1)).toBe('mixed_bfloat16');
+});
+
+test("a model that is given is trained in place, and later gets a finished run's weights", async () => {
+  const backend = await selectBackend();
+  const [experimentOf] = parseExperiments(experiment('mine'), 'one.yaml');
+  const folders = { checkpoints: path.join(folder, 'checkpoints'), records: path.join(folder, 'records') };
+  const runOf = async (signal?: AbortSignal) => {
+    const model = experimentOf.build();
+    const before = await readWeights(model);
+    const { status } = await runExperiment(experimentOf, {
+      data: madeUpData(),
+      backend,
+      model,
+      signal,
+      ...folders,
+    });
+    const after = await readWeights(model);
+    model.dispose(); // the run left it to us
+    return { status, before, after };
+  };
+  expect(await runOf(AbortSignal.abort())).toMatchObject({ status: 'interrupted' });
+  const first = await runOf();
+  expect(first.status).toBe('finished');
+  expect(first.after).not.toEqual(first.before);
+  const again = await runOf();
+  expect(again.status).toBe('skipped');
+  expect(again.after).toEqual(first.after);
+  fs.rmSync(folders.checkpoints, { recursive: true });
+  await expect(runOf()).rejects.toThrow(/mine is finished.*final.safetensors', are not here/);
 });
 
 test('a record of another configuration is not passed off as this one', async () => {
