@@ -132,6 +132,11 @@ test('a shortened run learns, and gives the same again', async () => {
   expect(again.curve).toEqual(first.curve);
   expect(reports.map(({ step, loss, error }) => ({ step, loss, error }))).toEqual(first.curve);
   expect(reports[15]).toMatchObject({ steps: 80, epoch: 20, epochs: 20, secondsLeft: 0 });
+  const stop = new AbortController();
+  const onRound = ({ step }: Progress) => step === 10 && stop.abort();
+  const broken = await speedrun(data, { ...options, signal: stop.signal, onRound });
+  expect(broken.steps).toBe(10);
+  expect(broken.curve).toEqual(first.curve.slice(0, 2));
   await tf.setBackend('cpu');
   await expect(speedrun(data, options)).rejects.toThrow(/needs back end xla, not cpu/);
 });

@@ -25,6 +25,8 @@ export interface SpeedrunOptions {
   /** Default 'float32'; the paper trains in half precision. */
   precision?: PrecisionPolicy;
   seed?: number;
+  /** Ends the run after the round under way; the network is examined as it is then. */
+  signal?: AbortSignal;
   /**
    * After each averaging; waiting for the numbers costs time, so leave it out when time counts. The learning rate reported is the
    * recipe's, decoupled.
@@ -36,6 +38,7 @@ export interface SpeedrunResult {
   recipe: Recipe;
   precision: PrecisionPolicy;
   seed: number;
+  /** Steps taken. */
   steps: number;
   /** Seconds from the images on the device to the trained weights, whitening included. */
   trainSeconds: number;
@@ -111,7 +114,8 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
       const compiled = performance.now();
       await begin();
       const reports: tf.Tensor1D[] = [];
-      for (let step = 0; step < steps; step += recipe.lookaheadSteps) {
+      for (let step = 0; step < steps && !options.signal?.aborted; step += recipe.lookaheadSteps) {
+        await new Promise(setImmediate); // lets an interrupt through
         const report = round(step);
         reports.push(report);
         if (options.onRound) {
@@ -120,7 +124,7 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
           options.onRound(feed.progress(step + recipe.lookaheadSteps, steps, loss, wrong, seconds));
         }
       }
-      await reports[reports.length - 1].data(); // the device has done it all
+      await reports.at(-1)?.data(); // the device has done it all
       const trained = performance.now();
       const { byViews: testError, plain: plainTestError } = await examiner.errors();
       const examined = performance.now();
@@ -135,7 +139,10 @@ export async function speedrun(data: Cifar10, options: SpeedrunOptions = {}): Pr
         viewsSeconds: (examined - trained) / 1000,
         compileSeconds: (compiled - start) / 1000,
       };
-      return { recipe, precision, seed, steps, ...seconds, testError, plainTestError, curve };
+      return {
+        ...{ recipe, precision, seed, steps: curve.length * recipe.lookaheadSteps },
+        ...{ ...seconds, testError, plainTestError, curve },
+      };
     });
   } finally {
     examiner.dispose();
