@@ -1,8 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Builder, channels } from './builder';
 
-/** Shortcuts where the shape changes: 'A' subsample and zero channels, 'B' 1×1 convolution, 'B_original' 'B' and batch norm. */
-export const SHORTCUTS = ['A', 'B', 'B_original'] as const;
+/**
+ * Shortcuts where the shape changes: 'A' subsample and zero channels, 'B' 1×1 convolution, 'B_original' 'B' and batch norm. With 'none' no
+ * block has a path around, wherever it stands: a plain network (He et al. 2016, section 3.3).
+ */
+export const SHORTCUTS = ['A', 'B', 'B_original', 'none'] as const;
 export type ShortcutType = (typeof SHORTCUTS)[number];
 
 /** What residual blocks of one stage differ in. */
@@ -46,6 +49,17 @@ export function shortcutPath(
   return o.shortcut === 'B' ? projected : b.batchNorm(`${name}/shortcut/bn`, projected);
 }
 
+/** The sum of a block's convolutions and the path around them, if it has one. */
+function withShortcut(
+  b: Builder,
+  name: string,
+  y: tf.SymbolicTensor,
+  x: tf.SymbolicTensor,
+  o: BlockOptions,
+): tf.SymbolicTensor {
+  return o.shortcut === 'none' ? y : b.add(`${name}/add`, y, shortcutPath(b, name, x, o));
+}
+
 /** ResNet v1 (He et al. 2016, figure 2): conv–BN–ReLU–conv–BN, plus the shortcut, then ReLU. */
 export const originalBlock: ResidualBlock = (b, name, x, o) => {
   const { filters, stride } = o;
@@ -53,8 +67,7 @@ export const originalBlock: ResidualBlock = (b, name, x, o) => {
   y = b.relu(`${name}/relu1`, b.batchNorm(`${name}/bn1`, y));
   y = b.conv(`${name}/conv2`, y, { filters, size: 3 });
   y = b.batchNorm(`${name}/bn2`, y);
-  y = b.add(`${name}/add`, y, shortcutPath(b, name, x, o));
-  return b.relu(`${name}/relu2`, y);
+  return b.relu(`${name}/relu2`, withShortcut(b, name, y, x, o));
 };
 
 /** ResNet v2 (He et al. 2016b, figure 1b): BN–ReLU–conv twice, plus the shortcut; nothing after the sum. */
@@ -65,7 +78,7 @@ export const preactivatedBlock: ResidualBlock = (b, name, x, o) => {
   y = b.relu(`${name}/relu2`, b.batchNorm(`${name}/bn2`, y));
   if (o.dropout) y = b.dropout(`${name}/dropout`, y, o.dropout);
   y = b.conv(`${name}/conv2`, y, { filters, size: 3 });
-  return b.add(`${name}/add`, y, preactivatedShortcut(b, name, x, activated, o));
+  return withShortcut(b, name, y, shortcutSource(x, activated, o), o);
 };
 
 /**
@@ -82,18 +95,17 @@ export const bottleneckBlock: ResidualBlock = (b, name, x, o) => {
   y = b.conv(`${name}/conv2`, y, { filters: narrow, size: 3 });
   y = b.relu(`${name}/relu3`, b.batchNorm(`${name}/bn3`, y));
   y = b.conv(`${name}/conv3`, y, { filters, size: 1 });
-  return b.add(`${name}/add`, y, preactivatedShortcut(b, name, x, activated, o));
+  return withShortcut(b, name, y, shortcutSource(x, activated, o), o);
 };
 
-function preactivatedShortcut(
-  b: Builder,
-  name: string,
+/** Where the path around a v2 block begins. */
+function shortcutSource(
   x: tf.SymbolicTensor,
   activated: tf.SymbolicTensor,
   o: BlockOptions,
 ): tf.SymbolicTensor {
   const late = o.splitAfterActivation || (o.preactivateShortcut && changesShape(x, o));
-  return shortcutPath(b, name, late ? activated : x, o);
+  return late ? activated : x;
 }
 
 /** What all stages share. */

@@ -22,7 +22,7 @@ export interface ResNetOptions extends ModelOptions {
   depth: number;
   /** Default 'original'. */
   blockType?: BlockType;
-  /** Default 'A', 'B' with bottlenecks, as in the papers (He et al. 2016, section 4.2; 2016b, appendix). */
+  /** Default 'A', 'B' with bottlenecks, as in the papers (He et al. 2016, section 4.2; 2016b, appendix). 'none': a plain network. */
   shortcut?: ShortcutType;
   /** v2: projections see the activated input. Default true with bottlenecks, else false. */
   preactivateShortcuts?: boolean;

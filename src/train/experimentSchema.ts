@@ -1,5 +1,6 @@
 /** What an experiment file may say. Unknown keys are errors: a misspelt option must not be passed over. */
 import { z } from 'zod';
+import { SHORTCUTS } from '../models/blocks';
 import { PRECISIONS } from './options';
 
 const count = z.number().int().min(1);
@@ -45,7 +46,7 @@ export type ScheduleFile = z.infer<typeof oneSchedule>;
 
 /** `model_parameters` of a model by its own name (module 'models'). */
 export const ownModelParameters = z.strictObject({
-  shortcut: z.enum(['A', 'B', 'B_original']).optional(),
+  shortcut: z.enum(SHORTCUTS).optional(),
   dropout: z.number().min(0).lt(1).optional(),
   padding: z.enum(['same', 'symmetric']).optional(),
   pretrained: z.union([z.boolean(), z.string()]).optional(),

@@ -15,6 +15,7 @@ const tiny = { seed: 1, inputShape: [8, 8, 3] as [number, number, number] };
 /** Every kind of block and shortcut in a network that plain JavaScript runs at once: images [batch, 8, 8, 3]. */
 export const SMALL_MODELS: [string, () => tf.LayersModel][] = [
   ['resnet v1 A', () => resnet({ ...tiny, depth: 8 })],
+  ['plain', () => resnet({ ...tiny, depth: 8, shortcut: 'none' })],
   ['resnet v1 B', () => resnet({ ...tiny, depth: 8, shortcut: 'B' })],
   ['resnet v1 B_original', () => resnet({ ...tiny, depth: 8, shortcut: 'B_original' })],
   ['resnet v2', () => resnet({ ...tiny, depth: 8, blockType: 'preactivated' })],

@@ -80,7 +80,7 @@ describe('options', () => {
     [() => createModel('resnet20_v1', { dropout: 0.3 }), /'original' blocks have none/],
     [
       () => createModel('resnet20_v1', { shortcut: 'C' as 'A' }),
-      /shortcut is 'C'; give one of 'A', 'B', 'B_original'/,
+      /shortcut is 'C'; give one of 'A', 'B', 'B_original', 'none'/,
     ],
     [() => createModel('resnet20_v2', { shortcut: 'B_original' }), /belongs to 'original' blocks/],
     [() => createModel('resnet20_v1', { classes: 0 }), /classes is 0/],
@@ -158,4 +158,12 @@ describe('fromSeed', () => {
   ])('%s %s %j is refused', (module, model, parameters, message) => {
     expect(() => fromSeed(module, model, parameters)).toThrow(message);
   });
+});
+
+test('without shortcuts a network is plain: a chain of as many weights as with shortcut A', () => {
+  const zeros = { initializer: 'zeros' } as const;
+  const plain = createModel('resnet20_v1', { ...zeros, shortcut: 'none' });
+  expect(plain.countParams()).toBe(createModel('resnet20_v1', zeros).countParams());
+  for (const { inboundNodes } of plain.layers)
+    for (const { inboundLayers } of inboundNodes) expect(inboundLayers.length).toBeLessThan(2);
 });

@@ -193,6 +193,6 @@ test("every model of the table has its paper's recipe and one of today", () => {
 
 test.each(files)('%s begins with the command that runs it', file => {
   expect(fs.readFileSync(path.join(folder, file), 'utf8')).toMatch(
-    new RegExp(`^# npm run -s cifar -- run experiments/${file}\n`),
+    new RegExp(`^# npm run -s cifar -- run experiments/${file}( --records \\S+)?\n`),
   );
 });
