@@ -1,6 +1,6 @@
 /**
  * Tries a plugin in a process of its own, so that a bad library – one that crashes, is for another processor, or is no
- * plugin – costs that process and not ours. What was found is kept by the file's time and size.
+ * plugin – costs that process and not ours. What was found is kept by the file's time and size and by the settings.
  */
 import { spawnSync } from 'child_process';
 import * as fs from 'fs';
@@ -61,7 +61,11 @@ say('WORKS');
 process.kill(process.pid, 'SIGKILL');
 `;
 
+/** Results kept of a plugin: one each of the newest stamps, so that going from one XLA_FLAGS to another and back tries it only once. */
+const KEPT = 8;
+
 interface Known {
+  /** All that the result depends on. */
   readonly stamp: string;
   /** Why the plugin can't be used; null if it can. */
   readonly failure: string | null;
@@ -69,10 +73,12 @@ interface Known {
 
 const cacheFile = (): string => path.join(cacheFolder(), 'plugins.json');
 
-function readKnown(): Record<string, Known> {
+/** What is kept, by the plugins' files, the newest first. */
+function readKnown(): Record<string, Known[] | undefined> {
   try {
     const known: unknown = JSON.parse(fs.readFileSync(cacheFile(), 'utf8'));
-    return typeof known === 'object' && known !== null ? (known as Record<string, Known>) : {};
+    if (typeof known !== 'object' || known === null) return {};
+    return Object.fromEntries(Object.entries(known).filter(([, results]) => Array.isArray(results)));
   } catch {
     return {};
   }
@@ -82,10 +88,13 @@ function keep(plugin: Plugin, known: Known): void {
   try {
     fs.mkdirSync(cacheFolder(), { recursive: true });
     const draft = `${cacheFile()}.${process.pid}`;
-    const others = Object.entries(readKnown()).filter(([file]) => fs.existsSync(file));
+    const all = readKnown();
+    const others = Object.entries(all).filter(([file]) => fs.existsSync(file));
+    const before = (all[plugin.path] ?? []).filter(({ stamp }) => stamp !== known.stamp);
+    const results = [known, ...before].slice(0, KEPT);
     fs.writeFileSync(
       draft,
-      JSON.stringify({ ...Object.fromEntries(others), [plugin.path]: known }, undefined, 1),
+      JSON.stringify({ ...Object.fromEntries(others), [plugin.path]: results }, undefined, 1),
     );
     fs.renameSync(draft, cacheFile());
   } catch {
@@ -134,8 +143,8 @@ export function probe(plugin: Plugin): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
-  const known = readKnown()[plugin.path];
-  if (known?.stamp === stamp) return known.failure ?? undefined;
+  const known = readKnown()[plugin.path]?.find(result => result.stamp === stamp);
+  if (known) return known.failure ?? undefined;
   const { stage, failure } = run(plugin);
   // A device that is busy now may be free next time; a library that does not load will not.
   if (!failure || stage === 'loading') keep(plugin, { stamp, failure: failure ?? null });

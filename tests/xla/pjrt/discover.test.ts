@@ -101,6 +101,25 @@ const opened = (file: string) => () => PjrtClient.create(pluginAt(file, 'test'))
     fs.writeFileSync(known, '{ damaged');
     expect(opened(file)).toThrow('it crashes while loading');
   });
+  test('is tried once for each XLA_FLAGS, and again when many others were tried since', () => {
+    const log = path.join(folder, 'log');
+    const file = library(
+      'libcount_cpu.so',
+      `#include <stdio.h>
+       #include <stdlib.h>
+       __attribute__((constructor)) static void f(void) { FILE *f = fopen("${log}", "a"); fputc('x', f); fclose(f); abort(); }`,
+    );
+    const trials = (flags: string): number => {
+      process.env.XLA_FLAGS = flags;
+      expect(opened(file)).toThrow('it crashes while loading (SIGABRT)');
+      return fs.statSync(log).size;
+    };
+    expect(['--a', '--b', '--a', '--b', '--a'].map(trials)).toEqual([1, 2, 2, 2, 2]);
+    const many = Array.from({ length: 7 }, (_, i) => `--c${i}`);
+    expect(many.map(trials)).toEqual([3, 4, 5, 6, 7, 8, 9]);
+    expect(trials('--b')).toBe(9);
+    expect(trials('--a')).toBe(10);
+  });
   test('one that crashes in its first function', () => {
     expect(opened(library('a.so', 'void *GetPjrtApi(void) { return *(void **)8; }'))).toThrow(
       'it crashes while loading (SIGSEGV)',
