@@ -24,7 +24,7 @@ export interface CacheOptions {
   readonly folder?: string;
   /** Bytes of all programs together; those not used for longest are deleted. Default 2 GiB. */
   readonly maxBytes?: number;
-  /** Programs that compile faster than this are not kept. Default 500 ms. */
+  /** Programs that compile faster than this are not kept. Default 500 ms; 100 ms on GPUs, where XLA measures kernels even for small ones. */
   readonly minCompileMs?: number;
 }
 
@@ -53,8 +53,9 @@ export class ExecutableCache {
   ) {
     this.folder = options.folder ?? path.join(cacheFolder(), 'programs');
     this.maxBytes = options.maxBytes ?? 2 * 2 ** 30;
-    this.minCompileMs = options.minCompileMs ?? 500;
     const { plugin, platformName, platformVersion, apiVersion, devices } = client;
+    const gpu = plugin.kind === 'cuda' || plugin.kind === 'rocm';
+    this.minCompileMs = options.minCompileMs ?? (gpu ? 100 : 500);
     const { size, mtimeMs } = fs.statSync(plugin.path);
     this.platform = JSON.stringify([
       ...[plugin.name, plugin.version, size, mtimeMs, platformName, platformVersion, apiVersion],

@@ -108,6 +108,13 @@ each?.('%s', (_, plugin) => {
     const cache = new ExecutableCache(client, { folder });
     cache.store('a', {}, client.compile('module { func.func @main() { return } }'), 499);
     expect(entries(folder)).toEqual([]);
+    const gpu = Object.create(client, {
+      plugin: { value: { ...client.plugin, kind: 'cuda' } },
+    }) as PjrtClient;
+    const cacheOfGpu = new ExecutableCache(gpu, { folder: path.join(folder, 'gpu') });
+    const small = client.compile('module { func.func @main() { return } }');
+    for (const ms of [99, 100]) cacheOfGpu.store(`${ms} ms`, {}, small, ms);
+    expect(entries(path.join(folder, 'gpu'))).toHaveLength(1);
     const file = path.join(folder, 'a-file');
     fs.writeFileSync(file, '');
     expect((await runProgram(client, file)).stats.compiled).toBe(1);
