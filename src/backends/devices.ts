@@ -1,6 +1,6 @@
 /** What `cifar devices` shows of XLA: plugins, the devices behind each, and why a plugin was passed over. */
 import { type Native } from '../xla/native';
-import { type PjrtClient, type Plugin } from '../xla/pjrt';
+import { type CompilerTools, type PjrtClient, type Plugin } from '../xla/pjrt';
 import { firstLine } from './backend';
 
 /** A device of a plugin. */
@@ -29,6 +29,8 @@ export interface PluginDevices {
   devices: Device[];
   /** Whether convolutions are computed by kernels of our own (CPU), and why not. */
   native: Native;
+  /** What XLA's compiler for CUDA takes beside itself; undefined for other platforms. */
+  tools?: CompilerTools;
 }
 
 export interface XlaDevices {
@@ -39,7 +41,7 @@ export interface XlaDevices {
 
 /** Opens every plugin that is found, one after the other, takes none of a GPU's memory ahead, and closes it again. */
 export async function listXlaDevices(): Promise<XlaDevices> {
-  const { discoverPlugins, PjrtClient } = await import('../xla/pjrt');
+  const { compilerTools, discoverPlugins, PjrtClient } = await import('../xla/pjrt');
   const { loadNative } = await import('../xla/native');
   const { found, passedOver } = discoverPlugins();
   const list: XlaDevices = { plugins: [], passedOver: [...passedOver] };
@@ -48,7 +50,7 @@ export async function listXlaDevices(): Promise<XlaDevices> {
     try {
       const client = PjrtClient.create(plugin, gpu ? { preallocate: false } : {});
       try {
-        list.plugins.push(describe(plugin, client, loadNative(client)));
+        list.plugins.push(describe(plugin, client, loadNative(client), compilerTools(plugin)));
       } finally {
         client.close();
       }
@@ -63,6 +65,7 @@ function describe(
   { name, path, source, version }: Plugin,
   client: PjrtClient,
   native: Native,
+  tools: CompilerTools | undefined,
 ): PluginDevices {
   const { major, minor } = client.apiVersion;
   const stablehlo = client.attributes.stablehlo_current_version;
@@ -76,5 +79,6 @@ function describe(
       memory: client.deviceMemory(i)?.limit,
     })),
     native,
+    tools,
   };
 }

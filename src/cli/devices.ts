@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { listBackends } from '../backends';
 import { listXlaDevices, type PluginDevices } from '../backends/devices';
+import { type CompilerTools } from '../xla/pjrt';
 import { jsonOption } from './options';
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -24,6 +25,16 @@ function pluginLine({ name, version, source, platform, api, devices, native }: P
   return `${name} ${version ?? ''} (${source}): ${facts.join(', ')}`;
 }
 
+/** "ptxas and libdevice: /usr/local/cuda-12.9 (PATH)", or what is missing. */
+const toolsLine = ({ folder, source, missing }: CompilerTools): string =>
+  missing ?? `ptxas and libdevice: ${folder} (${source})`;
+
+/** What is told of a plugin: a line, and on CUDA one more. */
+export const pluginLines = (plugin: PluginDevices): string[] => [
+  `  ${pluginLine(plugin)}`,
+  ...(plugin.tools ? [`    ${toolsLine(plugin.tools)}`] : []),
+];
+
 /** `cifar devices` */
 export function devicesCommand(): Command {
   return new Command('devices')
@@ -37,7 +48,7 @@ export function devicesCommand(): Command {
         console.log(`${backend.name.padEnd(11)} ${state}`);
       }
       console.log('\nXLA plugins, the first is used:');
-      for (const plugin of xla.plugins) console.log(`  ${pluginLine(plugin)}`);
+      for (const line of xla.plugins.flatMap(pluginLines)) console.log(line);
       for (const { path, reason } of xla.passedOver) console.log(`  passed over: ${path}: ${reason}`);
     });
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { pluginLines } from '../../src/cli/devices';
 import { MODELS } from '../../src/models';
 import { CheckpointFolder } from '../../src/train/checkpoint';
 
@@ -52,6 +53,26 @@ test('devices: every back end, and why one that is missing is', async () => {
   );
   expect(xla.plugins).toBeInstanceOf(Array);
   expect((await cifar(['devices'])).stdout).not.toMatch(/\d × cpu/i); // how many of them is no fact of the machine's
+});
+
+test("devices: a CUDA plugin's line is followed by where its compiler's tools lie, or what is missing", () => {
+  const plugin = {
+    ...{ name: 'jax-cuda13-pjrt', path: '/p.so', source: '.venv', version: '0.12.0.1' },
+    ...{ platform: 'cuda', platformVersion: '', api: '0.115' },
+    devices: [{ kind: 'NVIDIA H100', description: '', memory: 60 * 2 ** 30 }],
+    native: { works: false },
+  };
+  const line = '  jax-cuda13-pjrt 0.12.0.1 (.venv): cuda, PJRT 0.115, 1 × NVIDIA H100, 60.0 GiB each';
+  const found = { folder: '/usr/local/cuda', source: 'system' };
+  expect(pluginLines({ ...plugin, tools: found })).toEqual([
+    line,
+    '    ptxas and libdevice: /usr/local/cuda (system)',
+  ]);
+  expect(pluginLines({ ...plugin, tools: { missing: 'Install them.' } })).toEqual([
+    line,
+    '    Install them.',
+  ]);
+  expect(pluginLines(plugin)).toEqual([line]);
 });
 
 test('help tells of every command', async () => {

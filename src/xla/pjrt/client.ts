@@ -9,7 +9,7 @@ import { addressOf, pointersAt, slotOf, struct, textAt } from './memory';
 import { type NamedValue, readNamedValues, writeNamedValues } from './namedValues';
 import { librariesBefore, platformOptions, prepareEnvironment } from './platform';
 import { probe } from './probe';
-import { encodeProgram } from './program';
+import { compileError, encodeProgram } from './program';
 import {
   type ClientOptions,
   type DeviceMemory,
@@ -114,7 +114,11 @@ export class PjrtClient {
   /** Compiles StableHLO text. */
   compile(mlir: string, options?: CompileOptions): PjrtExecutable {
     const { args, keepAlive } = this.compileArgs(mlir, options);
-    this.api.call('Client_Compile', args);
+    try {
+      this.api.call('Client_Compile', args);
+    } catch (error) {
+      throw compileError(this.plugin, error, options);
+    }
     keepAlive.length = 0;
     return new PjrtExecutable(this.api, slotOf(args, 4));
   }
@@ -122,7 +126,9 @@ export class PjrtClient {
   /** As `compile`, off the event loop. */
   async compileAsync(mlir: string, options?: CompileOptions): Promise<PjrtExecutable> {
     const { args, keepAlive } = this.compileArgs(mlir, options);
-    await this.api.callAsync('Client_Compile', args);
+    await this.api.callAsync('Client_Compile', args).catch((error: unknown) => {
+      throw compileError(this.plugin, error, options);
+    });
     keepAlive.length = 0;
     return new PjrtExecutable(this.api, slotOf(args, 4));
   }

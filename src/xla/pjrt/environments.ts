@@ -11,7 +11,8 @@ export interface PackageFolder {
   readonly source: string;
 }
 
-const children = (folder: string): string[] => {
+/** The names in a folder, sorted; none where it can't be read. */
+export const entriesOf = (folder: string): string[] => {
   try {
     return fs.readdirSync(folder).sort();
   } catch {
@@ -22,7 +23,7 @@ const children = (folder: string): string[] => {
 /** site-packages (Debian: dist-packages) under an environment's prefix. */
 function packagesUnder(prefix: string): string[] {
   const folders = ['lib', 'lib64'].flatMap(lib =>
-    children(path.join(prefix, lib))
+    entriesOf(path.join(prefix, lib))
       .filter(name => /^python3(\.\d+)?t?$/.test(name))
       .flatMap(name => ['site-packages', 'dist-packages'].map(kind => path.join(prefix, lib, name, kind))),
   );
@@ -67,6 +68,6 @@ export function packageFolders(): PackageFolder[] {
 /** Version of a pip package by its dist-info folder; undefined where there is none. */
 export function packageVersion(folder: string, name: string): string | undefined {
   const start = `${name.replace(/-/g, '_')}-`;
-  const info = children(folder).find(entry => entry.startsWith(start) && entry.endsWith('.dist-info'));
+  const info = entriesOf(folder).find(entry => entry.startsWith(start) && entry.endsWith('.dist-info'));
   return info?.slice(start.length, -'.dist-info'.length);
 }

@@ -3,6 +3,7 @@ export { loadForGood } from './api';
 export { type Completion, PjrtBuffer } from './buffer';
 export { PjrtClient } from './client';
 export { type CompileOptions, encodeCompileOptions } from './compileOptions';
+export { type CompilerTools, compilerTools } from './cudaTools';
 export { discoverPlugins, pluginAt } from './discover';
 export { type ExecuteOptions, PjrtExecutable, PjrtProgram, type ProgramMemory } from './executable';
 export { PjrtError, type PjrtErrorCode } from './failure';

@@ -3,9 +3,13 @@ import * as fs from 'fs';
 import * as path from 'path';
 import { cacheFolder } from '../folders';
 import { type CompileOptions } from './compileOptions';
-import { packageFolders } from './environments';
+import { CUDA_FOLDER_FLAG, cudaTools, cudaVersion, packagesAround } from './cudaTools';
 import { keepFreedMemory } from './hostMemory';
 import { type ClientOptions, type Plugin } from './types';
+import { environmentFlags } from './xlaFlags';
+
+/** At least what XLA writes down of one choice of a kernel: a full disk may still take an empty file. */
+const TUNED_BYTES = 4096;
 
 /**
  * NVIDIA's libraries in pip packages (`nvidia/<package>/lib`), in the order in which JAX loads them (jax_plugins/xla_cuda12,
@@ -43,14 +47,10 @@ const CUDA_LIBRARIES: Record<12 | 13, readonly (readonly [folder: string, file: 
 };
 
 /** The folders `nvidia` of pip's packages, the one beside the plugin first. */
-function nvidiaFolders(plugin: Plugin): string[] {
-  const beside = path.resolve(path.dirname(plugin.path), '..', '..'); // …/site-packages/jax_plugins/xla_cuda13/
-  const folders = [beside, ...packageFolders().map(({ folder }) => folder)];
-  return [...new Set(folders)].map(folder => path.join(folder, 'nvidia')).filter(fs.existsSync);
-}
-
-const cudaVersion = (plugin: Plugin): 12 | 13 =>
-  /cuda-?12/.test(path.basename(path.dirname(plugin.path))) ? 12 : 13;
+const nvidiaFolders = (plugin: Plugin): string[] =>
+  packagesAround(plugin)
+    .map(folder => path.join(folder, 'nvidia'))
+    .filter(fs.existsSync);
 
 /** Libraries to load before the plugin. */
 export function librariesBefore(plugin: Plugin): string[] {
@@ -62,37 +62,50 @@ export function librariesBefore(plugin: Plugin): string[] {
   });
 }
 
-/** Where `bin/ptxas` and `nvvm/libdevice` lie; undefined where no package has them (then XLA looks in /usr/local/cuda). */
-export function cudaDataFolder(plugin: Plugin): string | undefined {
-  const given = process.env.CUDA_ROOT || process.env.CUDA_HOME;
-  if (given && fs.existsSync(path.join(given, 'bin', 'ptxas'))) return given;
-  const name = cudaVersion(plugin) === 12 ? 'cuda_nvcc' : 'cu13';
-  const folders = nvidiaFolders(plugin).map(nvidia => path.join(nvidia, name));
-  return folders.find(folder => fs.existsSync(path.join(folder, 'bin', 'ptxas')));
-}
-
 /**
- * Flags that every program of a plugin is compiled with. On CUDA: where NVIDIA's tools are, and where XLA keeps which kernel it found fastest for each
- * part of a program, which it measures when it compiles (JAX has it keep them, too).
+ * Flags that every program of a plugin is compiled with, but for those that XLA_FLAGS gives: flags of a program come before the environment's. On CUDA:
+ * where NVIDIA's tools are, and where XLA keeps which kernel it found fastest for each part of a program, which it measures when it compiles (JAX has it
+ * keep them, too).
  */
 export function platformFlags(plugin: Plugin): NonNullable<CompileOptions['flags']> {
   if (plugin.kind !== 'cuda') return {};
-  const tools = cudaDataFolder(plugin);
-  const tuned = process.env.XLA_CACHE === 'off' ? undefined : tuningFolder();
-  return {
-    ...(tools ? { xla_gpu_cuda_data_dir: tools } : {}),
-    ...(tuned ? { xla_gpu_per_fusion_autotune_cache_dir: tuned } : {}),
+  const flags = {
+    [CUDA_FOLDER_FLAG]: cudaTools(plugin)?.folder,
+    xla_gpu_per_fusion_autotune_cache_dir: process.env.XLA_CACHE === 'off' ? undefined : tuningFolder(),
   };
+  const given = environmentFlags();
+  return Object.fromEntries(
+    Object.entries(flags).filter(
+      (flag): flag is [string, string] => flag[1] !== undefined && !(flag[0] in given),
+    ),
+  );
 }
 
-/** Where the choices of kernels are kept; undefined where no folder can be made. */
+/**
+ * Where the choices of kernels are kept; undefined where they can't be, for then XLA would fail every compilation. Tried as XLA does it: a
+ * draft in the folder `tmp`, renamed into the one above.
+ */
 function tuningFolder(): string | undefined {
   const folder = path.join(cacheFolder(), 'autotune');
+  const name = `writable.${process.pid}`;
+  const [draft, file] = [path.join(folder, 'tmp', name), path.join(folder, name)];
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    fs.mkdirSync(path.dirname(draft), { recursive: true });
+    fs.writeFileSync(draft, Buffer.alloc(TUNED_BYTES));
+    fs.renameSync(draft, file);
+    fs.rmSync(file);
     return folder;
   } catch {
+    for (const left of [draft, file]) remove(left);
     return undefined;
+  }
+}
+
+function remove(file: string): void {
+  try {
+    fs.rmSync(file, { force: true });
+  } catch {
+    // its folder is none
   }
 }
 

@@ -1,5 +1,7 @@
-/** A program and its options, as PJRT's two ways to compile take them. */
+/** A program and its options, as PJRT's two ways to compile take them, and what a compilation that failed may lack. */
 import { type CompileOptions, encodeCompileOptions } from './compileOptions';
+import { missingTools } from './cudaTools';
+import { PjrtError } from './failure';
 import { addressOf, struct } from './memory';
 import { platformFlags } from './platform';
 import { type Plugin } from './types';
@@ -19,4 +21,15 @@ export function encodeProgram(
   const encoded = encodeCompileOptions({ ...options, flags });
   const slots = [addressOf(program), addressOf(encoded), encoded.length];
   return { slots, keepAlive: [code, format, program, encoded] };
+}
+
+/**
+ * The error of a compilation that failed; where tools of XLA's compiler are missing it says so. XLA's own message may not: tuning, it
+ * tells only that no kernel could be compiled.
+ */
+export function compileError(plugin: Plugin, error: unknown, { flags }: CompileOptions = {}): unknown {
+  if (!(error instanceof PjrtError) || error.kind !== 'other') return error;
+  const ofTools = error.code === 'INTERNAL' || error.code === 'UNAVAILABLE';
+  const missing = ofTools ? missingTools(plugin, flags) : undefined;
+  return missing ? new PjrtError(`${missing} (${error.message})`, error.code, error.kind) : error;
 }

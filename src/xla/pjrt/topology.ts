@@ -5,7 +5,7 @@ import { PjrtProgram } from './executable';
 import { addressOf, slotOf, struct } from './memory';
 import { type NamedValue, writeNamedValues } from './namedValues';
 import { librariesBefore, prepareEnvironment } from './platform';
-import { encodeProgram } from './program';
+import { compileError, encodeProgram } from './program';
 import { type Plugin } from './types';
 
 /** Options of a plugin's topology by name; CUDA's wants `{ topology: '1x1x1', target_config: … }`. */
@@ -40,7 +40,9 @@ export class PjrtTopology {
   async compile(mlir: string, options?: CompileOptions): Promise<PjrtProgram> {
     const { slots, keepAlive } = encodeProgram(this.plugin, mlir, options);
     const args = struct(this.handle, ...slots, 0, 0);
-    await this.api.callAsync('Compile', args);
+    await this.api.callAsync('Compile', args).catch((error: unknown) => {
+      throw compileError(this.plugin, error, options);
+    });
     keepAlive.length = 0;
     return new PjrtProgram(this.api, slotOf(args, 5));
   }
