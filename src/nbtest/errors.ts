@@ -9,6 +9,7 @@ export type NbtestErrorCode =
   | 'timeout' // a cell or notebook ran past its limit
   | 'flood' // a cell printed more than the limit
   | 'stdin' // a cell asked for keyboard input
+  | 'protocol' // the kernel sent a message that cannot be read
   | 'cell' // the cell's code failed
   | 'output' // fresh outputs differ from the stored ones
   | 'parameters' // a parameter cannot be injected

@@ -1,9 +1,10 @@
 /**
- * JSON that survives a round trip. Python writes 1.0 and 1e-05 where JavaScript would write 1 and 0.00001, and
- * has integers beyond 2^53; a notebook read and written back must not change in places that nobody touched.
+ * JSON that survives a round trip. Python writes 1.0 and 1e-05 where JavaScript would write 1 and 0.00001, has integers
+ * beyond 2^53, and writes NaN and Infinity, which JSON lacks; a notebook read and written back must not change in places
+ * that nobody touched.
  */
 
-/** A number that JavaScript would spell differently: keeps its source text. Use `valueOf()` for arithmetic. */
+/** A number that JavaScript would spell differently, NaN and the infinities included: keeps its source text. Use `valueOf()` for arithmetic. */
 export class ExactNumber {
   constructor(readonly text: string) {}
   valueOf(): number {
@@ -43,11 +44,18 @@ export class JsonSyntaxError extends Error {
 // Any number that could have another spelling: fractions ending in 0, exponents, 16 and more digits, negative zero.
 const risky = /[0-9]\.[0-9]*0(?![0-9])|[0-9][eE]|[0-9]{16}|0\.0{5}|-0/;
 
-/** Parses JSON text; numbers that JavaScript would respell become `ExactNumber`. Throws JsonSyntaxError. */
+/** How deep lists and objects may be nested; Python's json gives up at about the same depth. */
+const deepest = 1000;
+
+/**
+ * Parses JSON text, and as Python's json NaN, Infinity and -Infinity; numbers that JavaScript would respell become
+ * `ExactNumber`. Throws JsonSyntaxError, also for what is nested too deep.
+ */
 export function parseJson(text: string): Json {
   if (!risky.test(text)) {
     try {
-      return JSON.parse(text) as Json;
+      const value = JSON.parse(text) as Json;
+      if (fits(value, deepest)) return value;
     } catch {
       // The parser below finds the same error and knows its place.
     }
@@ -55,12 +63,24 @@ export function parseJson(text: string): Json {
   return new Parser(text).parse();
 }
 
+function fits(value: Json, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((item: Json) => fits(item, levels - 1));
+}
+
+const words = new Map<string, Json>([
+  ['true', true],
+  ['false', false],
+  ['null', null],
+  ...['NaN', 'Infinity', '-Infinity'].map(word => [word, new ExactNumber(word)] as const),
+]);
+const wordPattern = new RegExp([...words.keys()].join('|'), 'y');
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const stringPattern = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y; // eslint-disable-line no-control-regex
 const spacePattern = /[ \t\n\r]*/y;
 
 class Parser {
   private at = 0;
+  private depth = 0;
   constructor(private readonly text: string) {}
 
   parse(): Json {
@@ -73,23 +93,22 @@ class Parser {
   private value(): Json {
     this.space();
     const next = this.text[this.at];
-    if (next === '{') return this.object();
-    if (next === '[') return this.array();
+    if (next === '{') return this.nested(() => this.object());
+    if (next === '[') return this.nested(() => this.array());
     if (next === '"') return this.string();
     if (next === undefined) this.fail('the text ends too early');
-    for (const [word, value] of [
-      ['true', true],
-      ['false', false],
-      ['null', null],
-    ] as const) {
-      if (this.text.startsWith(word, this.at)) {
-        this.at += word.length;
-        return value;
-      }
-    }
+    const word = this.match(wordPattern);
+    if (word !== undefined) return words.get(word)!;
     const number = this.match(numberPattern);
     if (number === undefined) this.fail(`unexpected ${JSON.stringify(next)}`);
     return String(Number(number)) === number ? Number(number) : new ExactNumber(number);
+  }
+
+  private nested<T>(read: () => T): T {
+    if (++this.depth > deepest) this.fail(`nested more than ${deepest} levels deep`);
+    const value = read();
+    this.depth--;
+    return value;
   }
 
   private object(): JsonObject {
@@ -128,10 +147,30 @@ class Parser {
     return result;
   }
 
+  // No regular expression: those overflow the stack at some megabytes, and an image can have that many.
   private string(): string {
-    const literal = this.match(stringPattern);
-    if (literal === undefined) this.fail('a string that is not closed or has a bad escape');
-    return JSON.parse(literal) as string;
+    const end = this.closingQuote();
+    try {
+      const value = JSON.parse(this.text.slice(this.at, end + 1)) as string;
+      this.at = end + 1;
+      return value;
+    } catch {
+      return this.fail('a string that is not closed or has a bad escape');
+    }
+  }
+
+  /** The place of the quote that ends the string beginning here; that of the beginning itself if there is none. */
+  private closingQuote(): number {
+    let end = this.text.indexOf('"', this.at + 1);
+    while (end >= 0 && this.isEscaped(end)) end = this.text.indexOf('"', end + 1);
+    return end < 0 ? this.at : end;
+  }
+
+  /** True if an odd number of backslashes stands before the place. */
+  private isEscaped(place: number): boolean {
+    let start = place;
+    while (this.text[start - 1] === '\\') start--;
+    return (place - start) % 2 === 1;
   }
 
   private space(): void {

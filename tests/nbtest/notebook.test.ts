@@ -8,7 +8,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { ExactNumber, parseJson, stringifyJson } from '../../src/nbtest/json';
 import { parseNotebook, readNotebook } from '../../src/nbtest/notebook/read';
 import { type CodeCell } from '../../src/nbtest/notebook/types';
 import { writeNotebook } from '../../src/nbtest/notebook/write';
@@ -67,15 +66,6 @@ describe('reading', () => {
     expect(new Set(ids).size).toBe(3);
     expect(ids[0]).toBe('a');
     expect(parseNotebook(text).cells.map(({ id }) => id)).toEqual(ids);
-  });
-});
-
-describe('numbers', () => {
-  it('keep their spelling', () => {
-    const text = '[1.0, 1e-05, 12345678901234567890, -0, 0.1, 3]';
-    expect(stringifyJson(parseJson(text), { indent: null, sortKeys: true, ascii: false })).toBe(text);
-    expect(parseJson('1.0')).toEqual(new ExactNumber('1.0'));
-    expect(parseJson('0.5')).toBe(0.5);
   });
 });
 

@@ -86,6 +86,7 @@ export class Session {
         if (outputs.flooded) stop(floodFailure(this.options.outputLimit));
       },
       onInput: prompt => stop(inputFailure(prompt)),
+      onUnreadable: ({ code, message }) => stop({ code, message, trace: '' }),
     };
     const abort = (): void =>
       stop({ code: 'aborted', message: 'The run was aborted', trace: '', fatal: true });

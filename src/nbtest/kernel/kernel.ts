@@ -24,12 +24,15 @@ export interface ExecuteRequest {
   onOutput(message: Message): void;
   /** Called when the code asks for keyboard input. */
   onInput(prompt: string): void;
+  /** Called when a message of the kernel's cannot be read, also one that came since the last request. */
+  onUnreadable(error: NbtestError): void;
   stopOnError?: boolean;
 }
 
 interface Pending {
   onOutput?(message: Message): void;
   onInput?(prompt: string): void;
+  onUnreadable?(error: NbtestError): void;
   onReply?(content: JsonObject): void;
   onIdle?(): void;
 }
@@ -42,6 +45,8 @@ export class Kernel {
   private readonly channels: Channels;
   private readonly pending = new Map<string, Pending>();
   private info?: KernelInfo;
+  /** About a message that came while nothing ran. */
+  private unreadable?: NbtestError;
   private ended = false;
   /** Rejects with NbtestError 'died' when the process ends by itself. Never resolves. */
   private readonly dead: Promise<never>;
@@ -50,7 +55,10 @@ export class Kernel {
     readonly spec: KernelSpec,
     private readonly process: KernelProcess,
   ) {
-    this.channels = new Channels(process.connection, (channel, message) => this.receive(channel, message));
+    this.channels = new Channels(process.connection, {
+      onMessage: (channel, message) => this.receive(channel, message),
+      onUnreadable: (channel, reason) => this.miss(channel, reason),
+    });
     this.dead = process.exited.then(exit => {
       throw this.deathOf(exit);
     });
@@ -100,12 +108,16 @@ export class Kernel {
       stop_on_error: request.stopOnError ?? true,
     };
     const header = this.channels.send('shell', 'execute_request', content);
-    const entry: Pending = { onOutput: request.onOutput, onInput: request.onInput };
+    const { onOutput, onInput, onUnreadable } = request;
+    const entry: Pending = { onOutput, onInput, onUnreadable };
     this.pending.set(header.msg_id, entry);
+    if (this.unreadable) onUnreadable(this.unreadable);
+    this.unreadable = undefined;
     const reply = new Promise<JsonObject>(resolve => (entry.onReply = resolve));
     const idle = new Promise<void>(resolve => (entry.onIdle = resolve));
     const done = this.orDead(reply.then(content => this.settle(idle).then(() => content)));
-    done.catch(() => undefined);
+    const ended = (): void => void (entry.onUnreadable = undefined);
+    done.then(ended, ended);
     return done;
   }
 
@@ -200,7 +212,11 @@ export class Kernel {
   private silent(timeout: number): NbtestError {
     const rejected = this.channels.rejected > 0 ? ' (its messages carry a wrong signature)' : '';
     const answer = `no answer within ${timeout / 1000} s${rejected}`;
-    return new NbtestError('start', `${this.inWords()} did not start: ${answer}.${this.words()}`);
+    const unreadable = this.unreadable ? ` ${this.unreadable.message}.` : '';
+    return new NbtestError(
+      'start',
+      `${this.inWords()} did not start: ${answer}.${unreadable}${this.words()}`,
+    );
   }
 
   private inWords(): string {
@@ -237,6 +253,16 @@ export class Kernel {
     } else if (channel === 'shell' && header.msg_type.endsWith('_reply')) {
       entry.onReply?.(content);
     }
+  }
+
+  // Whose message it was can no longer be told: whatever runs now, or else what runs next, must not pass without it.
+  private miss(channel: Channel, reason: string): void {
+    const what = `The kernel sent a message on its ${channel} socket that cannot be read (${reason})`;
+    const mend = 'let the cell put out plainer data, or update the kernel';
+    const error = new NbtestError('protocol', `${what}, and what it held is lost: ${mend}`);
+    const running = [...this.pending.values()].filter(entry => entry.onUnreadable);
+    if (running.length === 0) this.unreadable ??= error;
+    for (const entry of running) entry.onUnreadable?.(error);
   }
 
   private deathOf(exit: Exit): NbtestError {

@@ -1,6 +1,7 @@
 import { Dealer, Request, Subscriber } from 'zeromq';
+import { messageOf } from '../errors';
 import { type JsonObject } from '../json';
-import { type Channel, type Header, type Message, Wire } from './wire';
+import { type Channel, type Header, type Message, SignatureError, Wire } from './wire';
 
 /** A Jupyter connection file. */
 export interface ConnectionInfo {
@@ -16,6 +17,13 @@ export interface ConnectionInfo {
   kernel_name?: string;
 }
 
+/** Whoever gets what comes on the sockets. */
+export interface Listener {
+  onMessage(channel: Channel, message: Message): void;
+  /** A message of the kernel's could not be read; `reason` tells why. */
+  onUnreadable(channel: Channel, reason: string): void;
+}
+
 /** The client's five sockets. Messages with a wrong signature are dropped and counted in `rejected`. */
 export class Channels {
   readonly wire: Wire;
@@ -29,7 +37,7 @@ export class Channels {
 
   constructor(
     private readonly connection: ConnectionInfo,
-    private readonly onMessage: (channel: Channel, message: Message) => void,
+    private readonly listener: Listener,
   ) {
     this.wire = new Wire(connection.key, connection.signature_scheme);
     // A kernel asks for input on the stdin socket by the identity that it saw on shell, so they share one.
@@ -83,18 +91,23 @@ export class Channels {
     return transport === 'ipc' ? `ipc://${ip}-${port}` : `${transport}://${ip}:${port}`;
   }
 
+  private receive(channel: Channel, frames: readonly Buffer[]): void {
+    let message: Message;
+    try {
+      message = this.wire.decode(frames);
+    } catch (error) {
+      if (error instanceof SignatureError) this.rejected++;
+      else this.listener.onUnreadable(channel, messageOf(error));
+      return;
+    }
+    this.listener.onMessage(channel, message);
+  }
+
   private async listen(channel: Channel): Promise<void> {
     try {
       for await (const frames of this[channel]) {
-        let message: Message;
         try {
-          message = this.wire.decode(frames as Buffer[]);
-        } catch {
-          this.rejected++;
-          continue;
-        }
-        try {
-          this.onMessage(channel, message);
+          this.receive(channel, frames as Buffer[]);
         } catch (error) {
           // A defect of the listener's: it must be heard of, and the messages that follow must be, too.
           setImmediate(() => {

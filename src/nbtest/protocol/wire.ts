@@ -26,6 +26,14 @@ export interface Message {
   buffers: Buffer[];
 }
 
+/** A message that is not from our kernel. */
+export class SignatureError extends Error {
+  override readonly name = 'SignatureError';
+  constructor() {
+    super('wrong signature');
+  }
+}
+
 /** Makes and reads the frames of one connection; `key` is the connection file's, '' turns signing off. */
 export class Wire {
   readonly session = randomUUID();
@@ -54,7 +62,7 @@ export class Wire {
     return [delimiter, Buffer.from(this.sign(body)), ...body];
   }
 
-  /** Throws an Error when the frames are no message or the signature is wrong. */
+  /** Throws SignatureError, and any other Error when the frames are no message that can be read. */
   decode(frames: readonly Buffer[]): Message {
     const start = frames.findIndex(frame => delimiter.equals(frame));
     if (start < 0 || frames.length < start + 6) throw new Error('not a Jupyter message');
@@ -63,14 +71,15 @@ export class Wire {
       const wanted = Buffer.from(this.sign(body));
       const signature = frames[start + 1];
       if (wanted.length !== signature.length || !timingSafeEqual(wanted, signature)) {
-        throw new Error('wrong signature');
+        throw new SignatureError();
       }
     }
-    const [header, parent, metadata] = body.slice(0, 3).map(part => JSON.parse(part.toString()) as unknown);
-    const content = parseContent((header as Header).msg_type, body[3].toString());
+    const [header, parent, metadata] = body.slice(0, 3).map(part => parse(part.toString()));
+    if (!isHeader(header)) throw new Error('its header names no msg_type');
+    const content = parseContent(header.msg_type, body[3].toString());
     return {
-      header: header as Header,
-      parent: (parent ?? {}) as Partial<Header>,
+      header,
+      parent: isObject(parent) ? parent : {},
       metadata: isObject(metadata) ? metadata : {},
       content: isObject(content) ? content : {},
       buffers: frames.slice(start + 6),
@@ -85,8 +94,21 @@ export class Wire {
   }
 }
 
-// Numbers must keep their spelling only where they are stored as JSON.
+function isHeader(json: unknown): json is Header {
+  return isObject(json) && typeof json.msg_type === 'string';
+}
+
+// Numbers must keep their spelling only in what is stored as JSON: data and their metadata.
 function parseContent(type: string, text: string): Json {
   const stored = type.endsWith('display_data') || type === 'execute_result';
-  return stored && text.includes('json"') ? parseJson(text) : (JSON.parse(text) as Json);
+  return stored ? parseJson(text) : parse(text);
+}
+
+// The fast way for most; kernels that write NaN take the other.
+function parse(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return parseJson(text);
+  }
 }
