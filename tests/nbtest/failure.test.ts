@@ -1,6 +1,7 @@
 import { errorFromStderr, failureReport, lineOf } from '../../src/nbtest/execute/failure';
 import { cellLabels } from '../../src/nbtest/execute/labels';
 import { parameterCode } from '../../src/nbtest/execute/parameters';
+import { ExactNumber } from '../../src/nbtest/json';
 import { code, markdown, notebook } from './support/notebooks';
 
 describe('errorFromStderr', () => {
@@ -58,6 +59,18 @@ it('parameters are written in the kernel’s language', () => {
   const values = { a: [1, null, 'x"'], b: true, c: { d: 2 } };
   expect(parameterCode(values, 'python')).toBe('# Parameters\na = [1, None, "x\\""]\nb = True\nc = {"d": 2}');
   expect(parameterCode(values, 'typescript')).toContain('let c = {"d":2};');
+  const numbers = {
+    a: NaN,
+    b: [Infinity, { c: -Infinity }],
+    d: new ExactNumber('NaN'),
+    e: new ExactNumber('1.0'),
+  };
+  expect(parameterCode(numbers, 'python')).toBe(
+    "# Parameters\na = float('nan')\nb = [float('inf'), {\"c\": float('-inf')}]\nd = float('nan')\ne = 1.0",
+  );
+  expect(parameterCode(numbers, 'typescript')).toBe(
+    '// Parameters\nlet a = NaN;\nlet b = [Infinity,{"c":-Infinity}];\nlet d = NaN;\nlet e = 1.0;',
+  );
   expect(() => parameterCode({ 'a b': 1 }, 'python')).toThrow('"a b" is not a name that a variable can have');
   expect(() => parameterCode({ a: 1 }, 'fortran')).toThrow('supported are typescript, javascript, python');
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { NbtestError } from '../errors';
-import { isObject, type Json, type JsonObject } from '../json';
+import { ExactNumber, isObject, type Json, type JsonObject } from '../json';
 import { type CodeCell, type Notebook, tagsOf } from '../notebook/types';
 
 /**
@@ -48,8 +48,8 @@ export function parameterCode(parameters: JsonObject, language: string): string 
 }
 
 const writers: Record<string, (name: string, value: Json) => string> = {
-  typescript: (name, value) => `let ${name} = ${JSON.stringify(value)};`,
-  javascript: (name, value) => `var ${name} = ${JSON.stringify(value)};`,
+  typescript: (name, value) => `let ${name} = ${scriptLiteral(value)};`,
+  javascript: (name, value) => `var ${name} = ${scriptLiteral(value)};`,
   python: (name, value) => `${name} = ${pythonLiteral(value)}`,
 };
 
@@ -57,9 +57,21 @@ function comment(language: string): string {
   return language.toLowerCase() === 'python' ? '#' : '//';
 }
 
+function scriptLiteral(value: Json): string {
+  if (isNumber(value)) return numberText(value);
+  if (Array.isArray(value)) return `[${value.map(scriptLiteral).join(',')}]`;
+  if (!isObject(value)) return JSON.stringify(value);
+  const items = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${scriptLiteral(item)}`);
+  return `{${items.join(',')}}`;
+}
+
 function pythonLiteral(value: Json): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (isNumber(value)) {
+    const text = numberText(value);
+    return pythonNumbers[text] ?? text;
+  }
   if (Array.isArray(value)) return `[${value.map(pythonLiteral).join(', ')}]`;
   if (isObject(value)) {
     return `{${Object.entries(value)
@@ -67,6 +79,22 @@ function pythonLiteral(value: Json): string {
       .join(', ')}}`;
   }
   return JSON.stringify(value);
+}
+
+/** Numbers that have no literal in Python, written as papermill does. */
+const pythonNumbers: Record<string, string | undefined> = {
+  NaN: "float('nan')",
+  Infinity: "float('inf')",
+  '-Infinity': "float('-inf')",
+};
+
+function isNumber(value: Json): value is number | ExactNumber {
+  return typeof value === 'number' || value instanceof ExactNumber;
+}
+
+// As it was written: in Python 1.0 is another thing than 1.
+function numberText(value: number | ExactNumber): string {
+  return value instanceof ExactNumber ? value.text : String(value);
 }
 
 function checkNames(names: readonly string[], source: string): void {
