@@ -14,10 +14,12 @@ export function junitXml(results: readonly NotebookResult[]): string {
   const suites = results.map(result => {
     const of = (status: CellResult['status']): number =>
       result.cells.filter(cell => cell.status === status).length;
+    // What fails the notebook as a whole is a test case of its own.
+    const errors = result.failure ? 1 : 0;
     const own = {
-      tests: result.cells.length,
+      tests: result.cells.length + errors,
       failures: of('failed'),
-      errors: result.failure ? 1 : 0,
+      errors,
       skipped: of('skipped') + of('not-run'),
       time: result.duration / 1000,
     };
