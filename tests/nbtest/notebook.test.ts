@@ -78,10 +78,13 @@ describe('writing', () => {
     nbformat: 4,
     nbformat_minor: 5,
   };
+  const withoutIds = (text: string): string =>
+    `${text.replace(/ *"id": "a",\n/, '').replace('"nbformat_minor": 5', '"nbformat_minor": 4')}\n`;
   const layouts: [string, string][] = [
     ['one line', JSON.stringify(value).replace(/([,:])(?=[^\n])/g, '$1 ')],
     ['indent 2, no end of line', JSON.stringify(value, null, 2)],
     ['tabs, Windows line ends', `${JSON.stringify(value, null, '\t')}\n`.replace(/\n/g, '\r\n')],
+    ['nbformat 4.4, whose cells have no ids', withoutIds(JSON.stringify(value, null, 1))],
     ['escapes', `${JSON.stringify(value, null, 1).replace(/ä/g, '\\u00e4').replace(/ß/g, '\\u00df')}\n`],
   ].map(([name, text]) => [name, text.replace(/"S"/g, '1.0')]);
 

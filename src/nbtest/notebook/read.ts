@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { NbtestError, messageOf } from '../errors';
 import { ExactNumber, JsonSyntaxError, isObject, parseJson, type Json, type JsonObject } from '../json';
-import { type Cell, type CodeCell, type MimeBundle, type Notebook, type Output } from './types';
+import {
+  type Cell,
+  type CodeCell,
+  firstMinorWithIds,
+  type MimeBundle,
+  type Notebook,
+  type Output,
+} from './types';
 
 /** Reads an .ipynb file. Throws NbtestError 'notebook' naming the file, the place and the mend. */
 export function readNotebook(path: string): Notebook {
@@ -45,7 +52,7 @@ export function parseNotebook(text: string, name = 'notebook'): Notebook {
   for (const key of ['orig_nbformat', 'orig_nbformat_minor', 'signature']) delete metadata[key];
   const cells = json.cells.map((cell, index) => readCell(cell, what => bad(`cell ${index + 1}: ${what}`)));
   giveIds(cells);
-  return { nbformat: 4, nbformat_minor: Math.max(5, numberOf(json.nbformat_minor) ?? 0), metadata, cells };
+  return { nbformat: 4, nbformat_minor: minorOf(json.nbformat_minor), metadata, cells };
 }
 
 function readCell(json: Json, bad: (what: string) => never): Cell {
@@ -127,6 +134,11 @@ function joined(value: Json | undefined): string | undefined {
 
 function numberOf(value: Json | undefined): number | undefined {
   return typeof value === 'number' || value instanceof ExactNumber ? Number(value) : undefined;
+}
+
+function minorOf(value: Json | undefined): number {
+  const minor = numberOf(value);
+  return minor !== undefined && Number.isInteger(minor) && minor >= 0 ? minor : firstMinorWithIds;
 }
 
 // Cells without an id (nbformat < 4.5), with a bad or a repeated one get one derived from place and source, so that

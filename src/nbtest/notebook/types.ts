@@ -25,7 +25,7 @@ export interface ErrorOutput {
   evalue: string;
   traceback: string[];
 }
-/** One output of a code cell, as nbformat 4.5 has it; multi-line text is joined in memory and split in the file. */
+/** One output of a code cell, as nbformat 4 has it; multi-line text is joined in memory and split in the file. */
 export type Output = StreamOutput | DisplayData | ExecuteResult | ErrorOutput;
 
 export interface CodeCell {
@@ -45,7 +45,10 @@ export interface TextCell {
 }
 export type Cell = CodeCell | TextCell;
 
-/** A notebook in memory: nbformat 4.5 (older 4.x files get cell ids when they are read). */
+/** Files of nbformat 4 from this minor version on hold the cells' ids. */
+export const firstMinorWithIds = 5;
+
+/** A notebook in memory. Its cells have ids, whatever its version; they are written where the version has them. */
 export interface Notebook {
   nbformat: 4;
   nbformat_minor: number;

@@ -15,7 +15,7 @@ import { NbtestError, messageOf } from '../errors';
 import { type Json, type JsonObject, stringifyJson } from '../json';
 import { splitLines, textLike } from './layout';
 import { isJsonMime } from './read';
-import { type Cell, type MimeBundle, type Notebook, type Output } from './types';
+import { type Cell, firstMinorWithIds, type MimeBundle, type Notebook, type Output } from './types';
 
 /** The text of a notebook file, byte for byte as Python's nbformat writes it (sorted keys, indent 1, final newline). */
 export function notebookText(notebook: Notebook): string {
@@ -34,11 +34,12 @@ export function writeNotebook(path: string, notebook: Notebook): void {
 }
 
 function notebookJson(notebook: Notebook): JsonObject {
+  const withIds = notebook.nbformat_minor >= firstMinorWithIds;
   return {
     nbformat: notebook.nbformat,
     nbformat_minor: notebook.nbformat_minor,
     metadata: notebook.metadata,
-    cells: notebook.cells.map(cellJson),
+    cells: notebook.cells.map(cell => (withIds ? { id: cell.id, ...cellJson(cell) } : cellJson(cell))),
   };
 }
 
@@ -65,8 +66,8 @@ export function writeAtomically(path: string, text: string): void {
 }
 
 function cellJson(cell: Cell): JsonObject {
-  const { id, cell_type, metadata } = cell;
-  const json: JsonObject = { id, cell_type, metadata, source: splitLines(cell.source) };
+  const { cell_type, metadata } = cell;
+  const json: JsonObject = { cell_type, metadata, source: splitLines(cell.source) };
   if (cell.cell_type === 'code') {
     json.execution_count = cell.execution_count;
     json.outputs = cell.outputs.map(outputJson);
