@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readNotebook } from '../../src/nbtest/notebook/read';
+import { type CodeCell } from '../../src/nbtest/notebook/types';
 import { type NotebookResult } from '../../src/nbtest/execute/execute';
 import {
   code,
@@ -122,6 +123,32 @@ describePython('Python notebooks', () => {
     expect(outcomes(result)).toEqual(['passed', 'failed: died', 'not-run']);
     expect(result.cells[1].failure!.message).toMatch(message);
     expect(JSON.parse(readFileSync(saved, 'utf8')).cells[0].outputs[0].text).toEqual(['before\n']);
+  });
+
+  it('cells that are not run keep the outputs that they had, those that are lose them when they begin', async () => {
+    const saved = join(folder, 'kept.ipynb');
+    const old = (source: string, ...tags: string[]): CodeCell => ({
+      ...code(source, ...tags),
+      outputs: [{ output_type: 'stream', name: 'stdout', text: 'old\n' }],
+      execution_count: 9,
+    });
+    const cells = [
+      old('x = 1'),
+      old('', 'empty'),
+      old('x', 'skip-execution'),
+      old('1 / 0'),
+      old('print("new")'),
+    ];
+    const result = await execute('python3', cells, {}, { saveTo: saved });
+    expect(outcomes(result)).toEqual(['passed', 'skipped', 'skipped', 'failed: cell', 'not-run']);
+    for (const { cells } of [result.notebook, readNotebook(saved)]) {
+      const [ran, empty, skipped, failed, later] = cells as CodeCell[];
+      expect(ran).toMatchObject({ outputs: [], execution_count: 1 });
+      expect(failed).toMatchObject({ outputs: [{ output_type: 'error' }], execution_count: 2 });
+      for (const kept of [empty, skipped, later]) {
+        expect(kept).toMatchObject({ outputs: [{ text: 'old\n' }], execution_count: 9 });
+      }
+    }
   });
 
   it('a kernel deaf to interrupts is killed with all its children, also those that left its group', async () => {

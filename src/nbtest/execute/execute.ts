@@ -51,8 +51,9 @@ export interface ExecuteHooks {
 const saveInterval = 2000;
 
 /**
- * Executes a notebook from top to bottom; its outputs are put into `notebook`. Never throws for what a notebook or
- * a kernel does: that is in the result.
+ * Executes a notebook from top to bottom; its outputs are put into `notebook`, where a cell keeps what it holds until it
+ * begins: one that is not run keeps it for good, as after nbclient. Never throws for what a notebook or a kernel does:
+ * that is in the result.
  */
 export async function executeNotebook(
   notebook: Notebook,
@@ -71,7 +72,6 @@ export async function executeNotebook(
     describeKernel(notebook, session);
     if (settings.parameters) injectParameters(notebook, settings.parameters, session.language);
     cells = cellResults(notebook);
-    for (const { cell } of codeCells(notebook)) clear(cell, skipReason(cell, settings));
     hooks.onStart?.(cells);
     await runCells(session, cells, settings, hooks, saver);
   } catch (error) {
@@ -133,13 +133,6 @@ function cellResults(notebook: Notebook): CellResult[] {
     status: 'not-run',
     duration: 0,
   }));
-}
-
-// Outputs of an earlier run must not stand beside those of this one; skipped cells keep theirs.
-function clear(cell: CodeCell, skip: string | undefined): void {
-  if (skip && skip !== 'empty') return;
-  cell.outputs = [];
-  cell.execution_count = null;
 }
 
 /** Notes in the notebook which kernel executes it. */
