@@ -20,7 +20,7 @@ export function cellLine(cell: CellResult, done: number, total: number): string 
 
 /** What failed in a notebook; empty if nothing did. */
 export function failureText({ path, failure, cells }: NotebookResult): string {
-  const parts = failure ? [`${path}: ${failure.message}`] : [];
+  const parts = failure ? [failure.message.includes(path) ? failure.message : `${path}: ${failure.message}`] : [];
   for (const result of cells) {
     if (result.failure) parts.push(failureReport(placeOf(path, result), result.cell, result.failure));
   }

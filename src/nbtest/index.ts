@@ -1,12 +1,12 @@
 export { type Book, type BookOptions, CellError, openNotebook } from './book/book';
 export { type CellSelector } from './book/selector';
-export { type CompareOptions, type Sanitizer } from './compare/options';
+export { type CompareOptions, type GivenCompareOptions, type Sanitizer } from './compare/options';
 export { type Tolerance } from './compare/tolerance';
 export { compareOutputs, type Difference } from './compare/compare';
 export { NbtestError, type NbtestErrorCode } from './errors';
 export { type CellResult, type ExecuteHooks, executeNotebook, type NotebookResult } from './execute/execute';
 export { type CellFailure, failureReport } from './execute/failure';
-export { type ExecuteOptions } from './execute/options';
+export { type ExecuteOptions, type GivenExecuteOptions } from './execute/options';
 export { type JestOptions, type NotebookTestOptions } from './jest/options';
 export { junitXml, placeOf, writeJUnit } from './junit';
 export { parseNotebook, readNotebook } from './notebook/read';

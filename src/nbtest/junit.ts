@@ -27,7 +27,7 @@ export function junitXml(results: readonly NotebookResult[]): string {
     const cases = result.cells.map(cell => testCase(result.path, cell));
     if (result.failure) {
       cases.unshift(
-        element('testcase', { classname: result.path, name: 'start of the kernel', time: '0' }, [
+        element('testcase', { classname: result.path, name: 'the notebook can be run', time: '0' }, [
           element('error', { message: result.failure.message }, [escape(result.failure.message)]),
         ]),
       );

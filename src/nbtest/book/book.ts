@@ -1,11 +1,12 @@
 import { NbtestError } from '../errors';
 import { describeKernel } from '../execute/execute';
 import { type CellFailure, failureReport } from '../execute/failure';
-import { type ExecuteOptions, optionsFor, skipReason } from '../execute/options';
+import { type GivenExecuteOptions, optionsFor, skipReason } from '../execute/options';
 import { injectParameters } from '../execute/parameters';
 import { Session } from '../execute/session';
 import { randomUUID } from 'node:crypto';
 import { placeOf } from '../junit';
+import { checkMetadata } from '../metadata';
 import { codeCells, readNotebook } from '../notebook/read';
 import { type CodeCell, type Notebook, type Output } from '../notebook/types';
 import { writeNotebook } from '../notebook/write';
@@ -13,7 +14,7 @@ import { type CellSelector, selectCells } from './selector';
 import { printedValue, readCode } from './values';
 
 /** Options of `openNotebook`. */
-export interface BookOptions extends Partial<ExecuteOptions> {
+export interface BookOptions extends GivenExecuteOptions {
   /** Cells executed at once: all (the default), none, or those up to and including a named one. */
   execute?: 'all' | 'none' | { until: CellSelector };
 }
@@ -35,11 +36,12 @@ export class CellError extends NbtestError {
  *     expect(await nb.get('counts.length')).toBe(10);
  *     await nb.close();
  *
- * Throws NbtestError 'notebook', 'kernelspec' or 'start', and CellError when a cell fails; then nothing is left running.
+ * Throws NbtestError 'notebook', 'usage', 'kernelspec' or 'start', and CellError when a cell fails; then nothing is left running.
  */
 export async function openNotebook(path: string, options: BookOptions = {}): Promise<Book> {
   const { execute = 'all', ...rest } = options;
   const notebook = readNotebook(path);
+  checkMetadata(notebook, path);
   const settings = optionsFor(notebook, rest);
   const session = await Session.start(notebook, path, settings);
   const book = new Book(path, notebook, session);

@@ -1,7 +1,19 @@
 import { NbtestError, messageOf } from '../errors';
 import { settings } from '../execute/options';
-import { isObject, type Json } from '../json';
+import { isObject } from '../json';
 import { type CodeCell, type Notebook, tagsOf } from '../notebook/types';
+import {
+  amount,
+  checkPattern,
+  flag,
+  listOf,
+  misfit,
+  objectOf,
+  oneOf,
+  type Place,
+  type Rule,
+  text,
+} from '../rules';
 import { type Tolerance } from './tolerance';
 
 /** A pattern replaced in stored and fresh text alike before they are compared. */
@@ -42,30 +54,45 @@ export function isCompared(cell: CodeCell, options: Pick<CompareOptions, 'compar
   return options.compare === 'all' || tags.includes('nbtest-compare');
 }
 
+/** The options that are given; the others have their defaults. A sanitizer may be its pattern alone. */
+export type GivenCompareOptions = Partial<Omit<CompareOptions, 'sanitize' | 'tolerance'>> & {
+  sanitize?: string | Sanitizer | readonly (string | Sanitizer)[];
+  tolerance?: Partial<Tolerance>;
+};
+
+/** What each option may be. */
+export const compareRules: Readonly<Record<keyof CompareOptions, Rule>> = {
+  compare: oneOf('tagged', 'all', 'none'),
+  sanitize: (value, place) => (Array.isArray(value) ? listOf(sanitizer) : sanitizer)(value, place),
+  tolerance: objectOf({ relative: amount, absolute: amount }),
+  ignoreMimeTypes: listOf(text),
+  ignoreStderr: flag,
+};
+
 /**
- * The options for one cell: `metadata.nbtest` of the notebook, then of the cell, over the given ones. Patterns add up.
- * Throws NbtestError 'usage' for a value that cannot be used.
+ * The options for one cell: the given ones over the defaults, then `metadata.nbtest` (see `checkMetadata`) of the notebook
+ * and of the cell. Patterns add up, the parts of a tolerance count each for itself.
  */
 export function compareOptionsFor(
   notebook: Notebook,
   cell: CodeCell,
-  options: Partial<CompareOptions> = {},
+  options: GivenCompareOptions = {},
 ): CompareOptions {
-  let merged: CompareOptions = { ...defaultCompareOptions, ...options };
-  if (options.sanitize) merged.sanitize = [...defaultCompareOptions.sanitize, ...options.sanitize];
-  for (const [own, where] of [
-    [settings(notebook.metadata), "the notebook's metadata.nbtest"],
-    [settings(cell.metadata), "the cell's metadata.nbtest"],
-  ] as const) {
-    merged = {
-      compare: oneOf(own.compare, where) ?? merged.compare,
-      sanitize: [...merged.sanitize, ...sanitizers(own.sanitize, where)],
-      tolerance: { ...merged.tolerance, ...tolerance(own.tolerance, where) },
-      ignoreMimeTypes: strings(own.ignoreMimeTypes) ?? merged.ignoreMimeTypes,
-      ignoreStderr: typeof own.ignoreStderr === 'boolean' ? own.ignoreStderr : merged.ignoreStderr,
-    };
-  }
-  return merged;
+  return [options, settings(notebook.metadata), settings(cell.metadata)].reduce<CompareOptions>(
+    (weaker, own) => withOwn(weaker, own as GivenCompareOptions),
+    defaultCompareOptions,
+  );
+}
+
+function withOwn(weaker: CompareOptions, own: GivenCompareOptions): CompareOptions {
+  const { relative = weaker.tolerance.relative, absolute = weaker.tolerance.absolute } = own.tolerance ?? {};
+  return {
+    compare: own.compare ?? weaker.compare,
+    sanitize: [...weaker.sanitize, ...sanitizers(own.sanitize)],
+    tolerance: { relative: Number(relative), absolute: Number(absolute) }, // Metadata may hold an ExactNumber.
+    ignoreMimeTypes: own.ignoreMimeTypes ?? weaker.ignoreMimeTypes,
+    ignoreStderr: own.ignoreStderr ?? weaker.ignoreStderr,
+  };
 }
 
 /** Applies the patterns in their order. Throws NbtestError 'usage' for a pattern that is none. */
@@ -82,45 +109,19 @@ export function sanitized(text: string, sanitizers: readonly Sanitizer[]): strin
   }, text);
 }
 
-function oneOf(value: Json | undefined, where: string): CompareOptions['compare'] | undefined {
-  if (value === undefined) return undefined;
-  if (value === 'tagged' || value === 'all' || value === 'none') return value;
-  throw bad(where, 'compare', 'is "tagged", "all" or "none"');
-}
+const sanitizerParts = objectOf({ pattern: text, flags: text, replace: text });
 
-function sanitizers(value: Json | undefined, where: string): Sanitizer[] {
-  if (value === undefined) return [];
-  const items = Array.isArray(value) ? value : [value];
-  return items.map(item => {
-    if (typeof item === 'string') return { pattern: item };
-    if (!isObject(item) || typeof item.pattern !== 'string') {
-      throw bad(where, 'sanitize', 'is a list of patterns, or of {"pattern", "flags", "replace"}');
-    }
-    const text = (name: string): string | undefined => {
-      const part = item[name];
-      return typeof part === 'string' ? part : undefined;
-    };
-    return { pattern: item.pattern, flags: text('flags'), replace: text('replace') };
-  });
-}
-
-function tolerance(value: Json | undefined, where: string): Partial<Tolerance> {
-  if (value === undefined) return {};
-  if (!isObject(value)) throw bad(where, 'tolerance', 'is {"relative": 0.01, "absolute": 0}');
-  const result: Partial<Tolerance> = {};
-  for (const name of ['relative', 'absolute'] as const) {
-    if (value[name] === undefined) continue;
-    const number = Number(value[name]);
-    if (!(number >= 0)) throw bad(where, `tolerance.${name}`, 'is a number, 0 or more');
-    result[name] = number;
+function sanitizer(value: unknown, place: Place): void {
+  if (typeof value === 'string') return checkPattern(value, undefined, place);
+  if (!isObject(value) || value.pattern === undefined) {
+    throw misfit(place, 'a pattern or an object with pattern, flags, replace', value);
   }
-  return result;
+  sanitizerParts(value, place);
+  const { pattern, flags } = value as unknown as Sanitizer;
+  checkPattern(pattern, flags, place);
 }
 
-function strings(value: Json | undefined): string[] | undefined {
-  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : undefined;
-}
-
-function bad(where: string, name: string, what: string): NbtestError {
-  return new NbtestError('usage', `${where}: "${name}" ${what}`);
+function sanitizers(given: GivenCompareOptions['sanitize'] = []): Sanitizer[] {
+  const list = typeof given === 'string' || 'pattern' in given ? [given] : given;
+  return list.map(item => (typeof item === 'string' ? { pattern: item } : item));
 }

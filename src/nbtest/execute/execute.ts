@@ -1,11 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { NbtestError, messageOf } from '../errors';
+import { checkMetadata } from '../metadata';
 import { type CodeCell, type Notebook } from '../notebook/types';
 import { codeCells } from '../notebook/read';
 import { writeNotebook } from '../notebook/write';
 import { type CellFailure } from './failure';
 import { cellLabels, type CellLabel } from './labels';
-import { type ExecuteOptions, optionsFor, skipReason } from './options';
+import { type ExecuteOptions, type GivenExecuteOptions, optionsFor, skipReason } from './options';
 import { injectParameters } from './parameters';
 import { Session } from './session';
 
@@ -58,16 +59,17 @@ const saveInterval = 2000;
 export async function executeNotebook(
   notebook: Notebook,
   path: string,
-  options: Partial<ExecuteOptions> = {},
+  options: GivenExecuteOptions = {},
   hooks: ExecuteHooks = {},
 ): Promise<NotebookResult> {
   const started = performance.now();
-  const settings = optionsFor(notebook, options);
   let session: Session | undefined;
   let failure: CellFailure | undefined;
   let cells = cellResults(notebook);
   const saver = new Saver(notebook, hooks.saveTo);
   try {
+    checkMetadata(notebook, path);
+    const settings = optionsFor(notebook, options);
     session = await Session.start(notebook, path, settings);
     describeKernel(notebook, session);
     if (settings.parameters) injectParameters(notebook, settings.parameters, session.language);

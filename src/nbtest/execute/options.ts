@@ -1,5 +1,17 @@
 import { isObject, type Json, type JsonObject } from '../json';
 import { type CodeCell, type Notebook, tagsOf } from '../notebook/types';
+import {
+  amount,
+  flag,
+  listOf,
+  mapOf,
+  objectOf,
+  oneOf,
+  type Rule,
+  text,
+  textOrNumber,
+  values,
+} from '../rules';
 import { type OutputLimit } from './outputs';
 
 /** What governs the execution of one notebook. Times are in seconds; 0 means no limit. */
@@ -31,6 +43,28 @@ export interface ExecuteOptions {
   recordTiming: boolean;
 }
 
+/** The options that are given; the others have their defaults. */
+export type GivenExecuteOptions = Partial<Omit<ExecuteOptions, 'outputLimit'>> & {
+  outputLimit?: Partial<OutputLimit>;
+};
+
+/** What each option may be. */
+export const executeRules: Readonly<Record<keyof ExecuteOptions, Rule>> = {
+  kernelName: text,
+  kernelDirs: listOf(text),
+  cwd: text,
+  env: mapOf(textOrNumber),
+  cellTimeout: amount,
+  timeout: amount,
+  startTimeout: amount,
+  interruptGrace: amount,
+  allowErrors: flag,
+  slow: oneOf('run', 'skip'),
+  outputLimit: objectOf({ lines: amount, characters: amount }),
+  parameters: values,
+  recordTiming: flag,
+};
+
 const defaultOptions: ExecuteOptions = {
   cellTimeout: 0,
   timeout: 0,
@@ -42,12 +76,13 @@ const defaultOptions: ExecuteOptions = {
   recordTiming: false,
 };
 
-/** The options with those that the notebook's `metadata.nbtest` sets on top. */
-export function optionsFor(notebook: Notebook, options: Partial<ExecuteOptions> = {}): ExecuteOptions {
+/** The options with those that the notebook's `metadata.nbtest` (see `checkMetadata`) sets on top. */
+export function optionsFor(notebook: Notebook, options: GivenExecuteOptions = {}): ExecuteOptions {
   const merged = { ...defaultOptions, ...withoutUndefined(options) };
   const own = settings(notebook.metadata);
   return {
     ...merged,
+    outputLimit: { ...defaultOptions.outputLimit, ...withoutUndefined(options.outputLimit ?? {}) },
     timeout: seconds(own.timeout) ?? merged.timeout,
     cellTimeout: seconds(own.cellTimeout) ?? merged.cellTimeout,
     startTimeout: seconds(own.startTimeout) ?? merged.startTimeout,
@@ -75,8 +110,7 @@ export function settings(metadata: JsonObject): JsonObject {
 }
 
 function seconds(value: Json | undefined): number | undefined {
-  const number = value === undefined || value === null ? NaN : Number(value);
-  return Number.isFinite(number) && number >= 0 ? number : undefined;
+  return value === undefined ? undefined : Number(value);
 }
 
 function withoutUndefined<T extends object>(object: T): Partial<T> {

@@ -35,10 +35,10 @@ export class Session {
     }
     const folder = dirname(resolve(path));
     const spec = findKernel(name, { from: folder, kernelDirs: options.kernelDirs });
-    const most = options.timeout > 0 ? Math.min(options.startTimeout, options.timeout) : options.startTimeout;
+    const limits = [options.startTimeout, options.timeout].filter(limit => limit > 0);
     const kernel = await Kernel.start(spec, {
       cwd: resolve(options.cwd ?? folder),
-      startTimeout: most * 1000,
+      startTimeout: Math.min(...limits) * 1000,
       env: { ...kernelEnvironment(), ...options.env },
     });
     return new Session(kernel, options, started);

@@ -1,12 +1,12 @@
 import { basename, isAbsolute, join } from 'node:path';
-import { type CompareOptions } from '../compare/options';
-import { NbtestError } from '../errors';
-import { type ExecuteOptions, settings } from '../execute/options';
+import { compareRules, type GivenCompareOptions } from '../compare/options';
+import { executeRules, type GivenExecuteOptions, settings } from '../execute/options';
 import { isObject, type JsonObject } from '../json';
 import { type Notebook } from '../notebook/types';
+import { mapOf, objectOf, oneOf, text } from '../rules';
 
 /** What governs one notebook when it is a jest test file. */
-export interface NotebookTestOptions extends Partial<ExecuteOptions>, Partial<CompareOptions> {
+export interface NotebookTestOptions extends GivenExecuteOptions, GivenCompareOptions {
   /** Folder for executed copies, also of failed notebooks; relative to jest's rootDir. */
   outputDir?: string;
   /** Folder for JUnit reports, one a notebook; relative to jest's rootDir. */
@@ -19,34 +19,13 @@ export interface JestOptions extends NotebookTestOptions {
   notebooks?: Record<string, NotebookTestOptions>;
 }
 
-const known: Record<keyof JestOptions, true> = {
-  kernelName: true,
-  kernelDirs: true,
-  cwd: true,
-  env: true,
-  cellTimeout: true,
-  timeout: true,
-  startTimeout: true,
-  interruptGrace: true,
-  allowErrors: true,
-  slow: true,
-  outputLimit: true,
-  parameters: true,
-  recordTiming: true,
-  compare: true,
-  sanitize: true,
-  tolerance: true,
-  ignoreMimeTypes: true,
-  ignoreStderr: true,
-  outputDir: true,
-  junitDir: true,
-  notebooks: true,
-};
+const notebookRules = { ...executeRules, ...compareRules, outputDir: text, junitDir: text };
+const jestRules = { ...notebookRules, notebooks: mapOf(objectOf(notebookRules)) };
 
 /**
  * The options for one notebook, weakest first: the project's, those under `notebooks`, the environment variable
  * NBTEST_SLOW. Parameters add up, the notebook's own `metadata.nbtest.parameters` being the weakest.
- * Throws NbtestError 'usage' for an option that does not exist.
+ * Throws NbtestError 'usage' for an option that does not exist and for a value that cannot be used.
  */
 export function jestOptions(
   given: unknown,
@@ -54,9 +33,9 @@ export function jestOptions(
   path: string,
   notebook: Notebook,
 ): NotebookTestOptions {
-  const { notebooks = {}, ...common } = checked(given ?? {}, 'testEnvironmentOptions.nbtest');
+  const { notebooks = {}, ...common } = checked(given ?? {});
   const name = basename(path);
-  const own = checked(notebooks[name] ?? {}, `testEnvironmentOptions.nbtest.notebooks["${name}"]`);
+  const own = notebooks[name] ?? {};
   const merged: NotebookTestOptions = { ...common, ...own };
   const inFile = settings(notebook.metadata).parameters;
   const parameters: JsonObject = {
@@ -65,8 +44,7 @@ export function jestOptions(
     ...own.parameters,
   };
   if (Object.keys(parameters).length > 0) merged.parameters = parameters;
-  const slow = process.env.NBTEST_SLOW;
-  if (slow === 'run' || slow === 'skip') merged.slow = slow;
+  merged.slow = slowByEnvironment() ?? merged.slow;
   const below = (folder: string): string => (isAbsolute(folder) ? folder : join(rootDir, folder));
   for (const key of ['cwd', 'outputDir', 'junitDir'] as const) {
     const folder = merged[key];
@@ -76,13 +54,15 @@ export function jestOptions(
   return merged;
 }
 
-function checked(value: unknown, where: string): JestOptions {
-  if (!isObject(value)) throw new NbtestError('usage', `${where} in jest's configuration must be an object`);
-  const unknown = Object.keys(value).filter(key => !(key in known));
-  if (unknown.length === 0) return value as JestOptions;
-  const names = Object.keys(known).join(', ');
-  throw new NbtestError(
-    'usage',
-    `${where} in jest's configuration has no option ${unknown.join(', ')}: there are ${names}`,
-  );
+function checked(value: unknown): JestOptions {
+  objectOf(jestRules)(value, { where: "testEnvironmentOptions.nbtest in jest's configuration", name: '' });
+  return value as JestOptions;
+}
+
+/** What the environment variable NBTEST_SLOW says about cells tagged `slow`; undefined if it is not set. */
+function slowByEnvironment(): 'run' | 'skip' | undefined {
+  const value = process.env.NBTEST_SLOW;
+  if (value === undefined || value === '') return undefined;
+  oneOf('run', 'skip')(value, { where: 'The environment variable NBTEST_SLOW', name: '' });
+  return value as 'run' | 'skip';
 }

@@ -1,6 +1,6 @@
 import { diff } from 'jest-diff';
 import { compareOutputs } from '../compare/compare';
-import { type CompareOptions, compareOptionsFor, isCompared } from '../compare/options';
+import { compareOptionsFor, type GivenCompareOptions, isCompared } from '../compare/options';
 import { type CellResult } from '../execute/execute';
 import { readNotebook } from '../notebook/read';
 import { type CodeCell, type Notebook, type Output } from '../notebook/types';
@@ -19,7 +19,7 @@ export class OutputSnapshots {
   constructor(
     private readonly notebook: Notebook,
     private readonly path: string,
-    private readonly options: Partial<CompareOptions> & { expand?: boolean },
+    private readonly options: GivenCompareOptions & { expand?: boolean },
     private readonly mode: UpdateMode,
   ) {
     for (const cell of notebook.cells) {
