@@ -11,6 +11,7 @@ import { NbtestError } from '../src/nbtest/errors';
 import { isObject, type JsonObject } from '../src/nbtest/json';
 import { writeJUnit } from '../src/nbtest/junit';
 import { readNotebook } from '../src/nbtest/notebook/read';
+import { shortNames } from './notebooks/names';
 import { notebookFiles, positive, readArguments, readParameters, usage } from './notebooks/options';
 import { cellLine, failureText, seconds, summaryTable } from './notebooks/report';
 
@@ -49,19 +50,18 @@ async function main(): Promise<number> {
   const stop = new AbortController();
   const interrupted = stopOnSignals(stop);
   const timer = total && setTimeout(() => stop.abort(), total * 1000).unref();
-  const saveTo = (file: string): string | undefined => {
+  const names = shortNames(files);
+  const saveTo = (file: string, name: string): string | undefined => {
     if (values.check) return undefined;
-    return values['in-place']
-      ? file
-      : path.join(values['output-dir'] ?? '.cache/notebooks', path.basename(file));
+    return values['in-place'] ? file : path.join(values['output-dir'] ?? '.cache/notebooks', name);
   };
 
   const started = performance.now();
-  const results = await pool(files, Math.max(1, parallel), file =>
+  const results = await pool(files, Math.max(1, parallel), (file, index) =>
     run(execute, {
       file,
-      saveTo: saveTo(file),
-      prefix: files.length > 1 ? `${path.basename(file)} ` : '',
+      saveTo: saveTo(file, names[index]),
+      prefix: files.length > 1 ? `${names[index]} ` : '',
       quiet: values.quiet ?? false,
       asTested: values['as-tested'] ?? false,
       signal: stop.signal,
@@ -128,14 +128,14 @@ function stopOnSignals(stop: AbortController): () => boolean {
 async function pool<In, Out>(
   items: readonly In[],
   width: number,
-  work: (item: In) => Promise<Out>,
+  work: (item: In, index: number) => Promise<Out>,
 ): Promise<Out[]> {
   const results: Out[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < items.length) {
       const index = next++;
-      results[index] = await work(items[index]);
+      results[index] = await work(items[index], index);
     }
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { YAML, fs, glob } from 'zx';
+import { YAML, fs, glob, path } from 'zx';
 import { NbtestError } from '../../src/nbtest/errors';
 import { isObject, type Json, type JsonObject } from '../../src/nbtest/json';
 
@@ -8,7 +8,8 @@ export const usage = `Usage: npm run notebooks -- [options] [notebook, folder or
 Executes notebooks (default: notebooks/*.ipynb) from top to bottom, each in a fresh kernel.
 
   --in-place            write the outputs into the notebook itself
-  --output-dir FOLDER   write executed copies there (default: .cache/notebooks)
+  --output-dir FOLDER   write executed copies there (default: .cache/notebooks), below it as the notebooks lie
+                        below the folder that holds them all
   --check               write nothing
   --parameters P        name=value (YAML value), or a YAML/JSON file; may be repeated
   --as-tested           the notebooks' own parameters for tests (metadata.nbtest.parameters), no cells tagged "slow"
@@ -71,7 +72,7 @@ export async function notebookFiles(patterns: readonly string[]): Promise<string
     if (own.length === 0) throw wrong(`no notebook matches ${pattern}`);
     files.push(...own.sort());
   }
-  return [...new Set(files)];
+  return [...new Map(files.map(file => [path.resolve(file), file])).values()];
 }
 
 /** The values of all --parameters, later ones winning. Throws NbtestError 'usage'. */

@@ -1,7 +1,8 @@
-import { chalk, path } from 'zx';
+import { chalk } from 'zx';
 import { type CellResult, type NotebookResult } from '../../src/nbtest/execute/execute';
 import { failureReport } from '../../src/nbtest/execute/failure';
 import { placeOf } from '../../src/nbtest/junit';
+import { shortNames } from './names';
 
 const marks: Record<CellResult['status'], string> = {
   passed: chalk.green('✓'),
@@ -29,12 +30,13 @@ export function failureText({ path, failure, cells }: NotebookResult): string {
 
 /** A table with a line for each notebook: time, cells, result. */
 export function summaryTable(results: readonly NotebookResult[]): string {
-  const rows = results.map(result => {
+  const names = shortNames(results.map(result => result.path));
+  const rows = results.map((result, i) => {
     const of = (status: CellResult['status']): number =>
       result.cells.filter(cell => cell.status === status).length;
     const outcome = result.passed ? 'passed' : (result.failure?.code ?? 'failed');
     return [
-      path.basename(result.path),
+      names[i],
       seconds(result.duration),
       ...(['passed', 'failed', 'skipped', 'not-run'] as const).map(status => String(of(status))),
       outcome,

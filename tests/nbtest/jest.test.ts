@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readNotebook } from '../../src/nbtest/notebook/read';
 import { type Cell, type CodeCell, type Output } from '../../src/nbtest/notebook/types';
@@ -158,5 +158,24 @@ describePython('jest on notebooks', () => {
       'has no option "cellTimout" (the nearest is "cellTimeout")',
     );
     expect(existsSync(join(folder, 'out'))).toBe(true);
+  });
+
+  it('keeps notebooks of the same name apart', () => {
+    mkdirSync(join(folder, 'a'));
+    mkdirSync(join(folder, 'b'));
+    write('a/same', ['print("in a")']);
+    write('b/same', ['print("in b")', '1']);
+    const notebooks = { 'b/same.ipynb': { compare: 'none' } };
+    const { status } = jest(folder, { outputDir: 'copies', junitDir: 'reports', notebooks }, '[ab]/same');
+    expect(status).toBe(0);
+    for (const [name, tests] of [
+      ['a', 1],
+      ['b', 2],
+    ] as const) {
+      const copy = readNotebook(join(folder, 'copies', name, 'same.ipynb'));
+      expect(copy.cells[0]).toMatchObject({ outputs: [{ text: `in ${name}\n` }] });
+      const report = readFileSync(join(folder, 'reports', name, 'same.xml'), 'utf8');
+      expect(report).toContain(`${name}/same.ipynb" tests="${tests}"`);
+    }
   });
 });

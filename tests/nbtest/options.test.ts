@@ -1,13 +1,18 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { compareOutputs } from '../../src/nbtest/compare/compare';
 import { compareOptionsFor } from '../../src/nbtest/compare/options';
 import { optionsFor } from '../../src/nbtest/execute/options';
 import { jestOptions } from '../../src/nbtest/jest/options';
+import { placeBelow } from '../../src/nbtest/jest/places';
 import { ExactNumber, type JsonObject } from '../../src/nbtest/json';
 import { checkMetadata } from '../../src/nbtest/metadata';
 import { type Output } from '../../src/nbtest/notebook/types';
-import { code, execute, notebook } from './support/notebooks';
+import { code, execute, notebook, temporaryFolder } from './support/notebooks';
 
-const fromJest = (nbtest: unknown) => jestOptions(nbtest, '/root', '/root/a.ipynb', notebook('x', []));
+const places = (rootDir: string) => ({ rootDir, roots: [rootDir], testPathIgnorePatterns: ['/ignored/'] });
+const fromJest = (nbtest: unknown) =>
+  jestOptions(nbtest, places('/root'), '/root/a.ipynb', notebook('x', []));
 const config = "testEnvironmentOptions.nbtest in jest's configuration";
 
 describe("options in jest's configuration", () => {
@@ -77,6 +82,56 @@ describe("options in jest's configuration", () => {
     expect(compareOutputs(out('loss 1.00'), out('loss 1.06'), options)).toBeDefined();
     expect(optionsFor(notebook('x', []), given).outputLimit).toEqual({ lines: 5, characters: 64 * 2 ** 20 });
   });
+});
+
+describe('options of single notebooks', () => {
+  const folder = temporaryFolder();
+  const files = ['top', 'a/x', 'b/x', 'a/once', 'ignored/once', 'out/a/once', 'a/node_modules/once'];
+  beforeAll(() => {
+    for (const file of files) {
+      const path = join(folder, `${file}.ipynb`);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, '');
+    }
+  });
+  const timeoutOf = (file: string, notebooks: Record<string, object>) => {
+    const path = join(folder, `${file}.ipynb`);
+    return jestOptions({ outputDir: 'out', notebooks }, places(folder), path, notebook('x', [])).timeout;
+  };
+
+  it('are found by the path relative to rootDir', () => {
+    const notebooks = {
+      'a/x.ipynb': { timeout: 1 },
+      './b/x.ipynb': { timeout: 2 },
+      'top.ipynb': { timeout: 3 },
+    };
+    expect(['a/x', 'b/x', 'top', 'a/once'].map(file => timeoutOf(file, notebooks))).toEqual([
+      1,
+      2,
+      3,
+      undefined,
+    ]);
+  });
+
+  it('are found by a file name that no other notebook has', () => {
+    expect(timeoutOf('a/once', { 'once.ipynb': { timeout: 1 } })).toBe(1);
+    expect(timeoutOf('a/x', { 'x.ipynb': { timeout: 1 }, 'a/x.ipynb': { timeout: 2 } })).toBe(2);
+    expect(() => timeoutOf('b/x', { 'x.ipynb': { timeout: 1 } })).toThrow(
+      `notebooks["x.ipynb"] in jest's configuration names b/x.ipynb and a/x.ipynb: give the path that is meant, relative to rootDir`,
+    );
+  });
+
+  it('a file name that is a path from rootDir is that', () => {
+    writeFileSync(join(folder, 'a', 'top.ipynb'), '');
+    expect(timeoutOf('a/top', { 'top.ipynb': { timeout: 1 } })).toBeUndefined();
+    expect(timeoutOf('top', { 'top.ipynb': { timeout: 1 } })).toBe(1);
+  });
+});
+
+it('reports lie as the notebooks do, and never out of their folder', () => {
+  expect(placeBelow('/out', '/root', '/root/a/x.ipynb')).toBe(join('/out', 'a', 'x.ipynb'));
+  expect(placeBelow('/out', '/root', '/root/b/x.ipynb')).toBe(join('/out', 'b', 'x.ipynb'));
+  expect(placeBelow('/root/out', '/root', '/x.ipynb')).toBe(join('/root', 'out', '__', 'x.ipynb'));
 });
 
 describe('options in metadata.nbtest', () => {

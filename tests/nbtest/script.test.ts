@@ -68,6 +68,20 @@ describePython('npm run notebooks', () => {
     expect(readFileSync(good, 'utf8')).toBe(before);
   });
 
+  it('keeps notebooks of the same name apart, and gives one that is named twice once', async () => {
+    const [a, b] = ['a', 'b'].map(name => write(`${name}/same`, [`print("in ${name}")`]));
+    const out = join(folder, 'copies');
+    const { status, text } = await notebooks([a, b, join(folder, 'a', '..', 'a'), '--output-dir', out]);
+    expect(status).toBe(0);
+    for (const name of ['a', 'b']) {
+      const copy = readNotebook(join(out, name, 'same.ipynb'));
+      expect(copy.cells[0]).toMatchObject({ outputs: [{ text: `in ${name}\n` }] });
+      expect(text).toContain(`\n${name}/same.ipynb [1/1] ✓ print`);
+      expect(text).toMatch(new RegExp(`^${name}/same.ipynb +[0-9.]+ s +1 `, 'm'));
+    }
+    expect(text).toContain('2 of 2 notebooks passed');
+  });
+
   it('--in-place writes the notebook, parameters are injected, the test ones on request', async () => {
     const path = write('parameters', [code('n = 1', 'parameters'), 'print("n is", n)']);
     const run = (...args: string[]) => notebooks([path, '--in-place', ...args]);

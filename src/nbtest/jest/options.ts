@@ -1,9 +1,10 @@
-import { basename, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { compareRules, type GivenCompareOptions } from '../compare/options';
 import { executeRules, type GivenExecuteOptions, settings } from '../execute/options';
 import { isObject, type JsonObject } from '../json';
 import { type Notebook } from '../notebook/types';
 import { mapOf, objectOf, oneOf, text } from '../rules';
+import { entryFor, type JestPlaces } from './places';
 
 /** What governs one notebook when it is a jest test file. */
 export interface NotebookTestOptions extends GivenExecuteOptions, GivenCompareOptions {
@@ -15,7 +16,10 @@ export interface NotebookTestOptions extends GivenExecuteOptions, GivenCompareOp
 
 /** `testEnvironmentOptions.nbtest` of a jest project. */
 export interface JestOptions extends NotebookTestOptions {
-  /** Options for single notebooks by file name, over the common ones. */
+  /**
+   * Options for single notebooks, over the common ones: by their paths relative to jest's rootDir, or by their file names
+   * where no other notebook has the same.
+   */
   notebooks?: Record<string, NotebookTestOptions>;
 }
 
@@ -29,13 +33,13 @@ const jestRules = { ...notebookRules, notebooks: mapOf(objectOf(notebookRules)) 
  */
 export function jestOptions(
   given: unknown,
-  rootDir: string,
+  places: JestPlaces,
   path: string,
   notebook: Notebook,
 ): NotebookTestOptions {
   const { notebooks = {}, ...common } = checked(given ?? {});
-  const name = basename(path);
-  const own = notebooks[name] ?? {};
+  const below = (folder: string): string => (isAbsolute(folder) ? folder : join(places.rootDir, folder));
+  const own = entryFor(notebooks, path, places, common.outputDir && below(common.outputDir)) ?? {};
   const merged: NotebookTestOptions = { ...common, ...own };
   const inFile = settings(notebook.metadata).parameters;
   const parameters: JsonObject = {
@@ -45,7 +49,6 @@ export function jestOptions(
   };
   if (Object.keys(parameters).length > 0) merged.parameters = parameters;
   merged.slow = slowByEnvironment() ?? merged.slow;
-  const below = (folder: string): string => (isAbsolute(folder) ? folder : join(rootDir, folder));
   for (const key of ['cwd', 'outputDir', 'junitDir'] as const) {
     const folder = merged[key];
     if (folder !== undefined) merged[key] = below(folder);

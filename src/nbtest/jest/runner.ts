@@ -4,12 +4,13 @@
  */
 import { type TestEvents, type TestResult } from '@jest/test-result';
 import { type Config } from '@jest/types';
-import { basename, join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { NbtestError } from '../errors';
 import { type CellResult, executeNotebook, startFailure } from '../execute/execute';
 import { writeJUnit } from '../junit';
 import { readNotebook } from '../notebook/read';
 import { jestOptions } from './options';
+import { placeBelow } from './places';
 import { cellTest, countNotRun, fileResult, fullName } from './result';
 import { OutputSnapshots } from './snapshots';
 
@@ -27,7 +28,7 @@ export default async function runNotebook(
   const place = relative(process.cwd(), path);
   try {
     const notebook = readNotebook(path);
-    const options = jestOptions(config.testEnvironmentOptions.nbtest, config.rootDir, path, notebook);
+    const options = jestOptions(config.testEnvironmentOptions.nbtest, config, path, notebook);
     const { outputDir, junitDir } = options;
     const compare = { ...options, expand: globalConfig.expand };
     const snapshots = new OutputSnapshots(notebook, path, compare, globalConfig.updateSnapshot);
@@ -35,7 +36,7 @@ export default async function runNotebook(
     const selected = (cell: CellResult): boolean => pattern?.test(fullName(cell)) ?? true;
 
     const result = await executeNotebook(notebook, path, options, {
-      saveTo: outputDir && join(outputDir, relative(config.rootDir, path)),
+      saveTo: outputDir && placeBelow(outputDir, config.rootDir, path),
       until: pattern && selected,
       onCellEnd: cell => {
         checkOutputs(snapshots, cell);
@@ -43,7 +44,10 @@ export default async function runNotebook(
       },
     });
     snapshots.save();
-    if (junitDir) writeJUnit(join(junitDir, `${basename(path, '.ipynb')}.xml`), [{ ...result, path: place }]);
+    if (junitDir) {
+      const report = placeBelow(junitDir, config.rootDir, path).replace(/(\.ipynb)?$/, '.xml');
+      writeJUnit(report, [{ ...result, path: place }]);
+    }
     const notRun = countNotRun(result.cells);
     const tests = result.cells.map(cell =>
       cellTest(place, cell, selected(cell), cell.failure?.code === 'output' ? 0 : notRun),
