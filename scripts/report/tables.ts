@@ -1,4 +1,5 @@
 /** README's tables, made of the records of finished runs and of nothing else. */
+import { canonicalJson } from '../../src/canonicalJson';
 import { formatCount, type ModelEntry } from '../../src/models';
 import { type RunRecord, wholeRate } from '../../src/train/record';
 import { type SpeedrunRecord } from '../../src/train/speedrun';
@@ -113,10 +114,10 @@ function longest(records: readonly RunRecord[]): RunRecord[] {
   return records.filter(record => chosen && record.steps === steps && recipeOf(record) === recipeOf(chosen));
 }
 
-/** What a run was asked to do, but for its name and seed. */
-function recipeOf({ experiment, config }: RunRecord): string {
+/** What a run was asked to do, but for its name and seed; its precision is the one that it was trained in, whoever asked for it. */
+function recipeOf({ experiment, config, precision }: RunRecord): string {
   const { train_parameters: given, ...others } = config as { train_parameters?: Record<string, unknown> };
-  return JSON.stringify([experiment, others, { ...given, seed: undefined, run_name: undefined }]);
+  return canonicalJson([experiment, others, { ...given, precision, seed: undefined, run_name: undefined }]);
 }
 
 /** One run: '8.41 (8.35)'; several: '8.41 ± 0.12, 3 runs'. */

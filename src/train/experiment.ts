@@ -104,8 +104,7 @@ function toExperiment(config: unknown, file: string, lineOf: LineOf, seed?: numb
   const document = checked.data;
   const { train_parameters: own } = document;
   if (seed !== undefined && seed !== (own.seed ?? 0)) {
-    const train_parameters = { ...own, seed, run_name: `${own.run_name}-seed${seed}` };
-    return toExperiment({ ...(config as object), train_parameters }, file, lineOf);
+    return toExperiment(withSeed(config as ExperimentFile, seed), file, lineOf);
   }
   try {
     return build(document, config, file);
@@ -113,6 +112,13 @@ function toExperiment(config: unknown, file: string, lineOf: LineOf, seed?: numb
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${file}:${lineOf(fieldOf(error.message, document))}: ${error.message}`);
   }
+}
+
+/** @param config as it stands in the file, so that a record of it differs from that of another seed in seed and name alone */
+function withSeed(config: ExperimentFile, seed: number): ExperimentFile {
+  const { train_parameters: own } = config;
+  const run_name = `${own.run_name}-seed${seed}`;
+  return { ...config, train_parameters: { ...own, seed, run_name } };
 }
 
 function describeIssues(error: z.ZodError, file: string, lineOf: LineOf): string {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { type SelectedBackend } from '../backends';
+import { canonicalJson } from '../canonicalJson';
 import { type Cifar10, MEAN, STD, subset } from '../data';
 import { UserError } from '../errors';
 import { summarize } from '../models';
@@ -130,16 +131,10 @@ export function splitData(data: Cifar10, holdout: number): { data: Cifar10; vali
 }
 
 function requireSameConfig({ name, config }: Experiment, record: RunRecord, folder: string): void {
-  const plain = (value: unknown) => JSON.stringify(value, (_key, each: unknown) => sorted(each));
-  if (plain(config) === plain(record.config)) return;
+  if (canonicalJson(config) === canonicalJson(record.config)) return;
   throw new UserError(
     `'${path.join(folder, `${name}.json`)}' is the record of another configuration: give the run another run_name, or move the record away.`,
   );
-}
-
-function sorted(value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 async function loadedPlugin(backend: SelectedBackend): Promise<string | undefined> {

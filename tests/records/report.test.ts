@@ -4,6 +4,7 @@ import * as path from 'path';
 import { currentReport, withResults } from '../../scripts/report/readme';
 import { report } from '../../scripts/report/tables';
 import { findModel, MODELS } from '../../src/models';
+import { readExperiments } from '../../src/train';
 import { readRecords, type RunRecord } from '../../src/train/record';
 import { AIRBENCH94, readSpeedruns, writeSpeedrun } from '../../src/train/speedrun';
 
@@ -84,6 +85,26 @@ test('runs of one file whose settings were changed in between are no seeds of on
   };
   expect(cells(tables(run(1, 1e-4, 8), run(2, 1e-4, 9)), 'ResNet20 v1')[3]).toBe('**8.50** ± 0.71, 2 runs');
   expect(cells(tables(run(1, 1e-4, 8), run(2, 5e-4, 9)), 'ResNet20 v1')[3]).toBe('**8.00** (8.13)');
+});
+
+test('two seeds of an experiment file are one recipe, whatever the order of the keys', () => {
+  const file = 'experiments/resnet20_v1_short.yaml';
+  const records = [1, 2].map(seed => {
+    const { name, config } = readExperiments(path.join(root, file), seed)[0];
+    return record({ name, config, seed, finalTestError: 8 + seed });
+  });
+  const { train_parameters, ...others } = records[0].config as { train_parameters: object };
+  const turned = Object.fromEntries(Object.entries(train_parameters).reverse());
+  for (const first of [records[0], { ...records[0], config: { train_parameters: turned, ...others } }])
+    expect(cells(tables(first, records[1]), 'ResNet20 v1')[3]).toBe('**9.50** ± 0.71, 2 runs');
+});
+
+test('a run in another precision is not averaged in, whether its file or the command line asked for it', () => {
+  const run = (name: string, precision: string, asked?: string) =>
+    record({ name, precision, config: { train_parameters: { run_name: name, precision: asked } } });
+  const errors = (...records: RunRecord[]) => cells(tables(...records), 'ResNet20 v1')[3];
+  expect(errors(run('a', 'float32'), run('b', 'mixed_bfloat16'))).toBe('**8.25** (8.13)');
+  expect(errors(run('a', 'mixed_bfloat16', 'mixed_bfloat16'), run('b', 'mixed_bfloat16'))).toContain('2 runs');
 });
 
 test('of several experiments the longest counts, not the best', () => {

@@ -180,6 +180,18 @@ test('epochs become steps, those of the training images that are left', () => {
 const folder = path.join(__dirname, '../../experiments');
 const files = fs.readdirSync(folder).filter(file => file.endsWith('.yaml') && file !== 'queue.yaml');
 
+test.each(files)('%s: the config of another seed is its own but for seed and name', file => {
+  const SEED_GIVEN = 4321;
+  const own = readExperiments(path.join(folder, file));
+  const given = readExperiments(path.join(folder, file), SEED_GIVEN);
+  expect(given).toHaveLength(own.length);
+  own.forEach(({ config, name }, i) => {
+    const { train_parameters, ...others } = config as { train_parameters: object };
+    const expected = { ...others, train_parameters: { ...train_parameters, seed: SEED_GIVEN, run_name: `${name}-seed${SEED_GIVEN}` } }; // prettier-ignore
+    expect(JSON.stringify(given[i].config)).toBe(JSON.stringify(expected)); // the order of the keys, too
+  });
+});
+
 test("every model of the table has its paper's recipe and one of today", () => {
   const experiments = files.flatMap(file => readExperiments(path.join(folder, file)));
   const of = (...recipes: string[]) =>
