@@ -1,6 +1,7 @@
 /** Files that appear whole or not at all. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { UserError } from './errors';
 
 /**
  * Replaces a file by one with these bytes. They are on the disk before the name is given to them: a crash, a kill or a full disk
@@ -34,6 +35,29 @@ export function replaceFile(file: string, bytes: Uint8Array | string, keep?: str
     throw error;
   }
   syncFolder(folder);
+}
+
+/**
+ * Makes a folder if need be and writes a file in it, which is taken away again: so a disk that is full or may not be written is found
+ * before the work whose outcome is to go there.
+ *
+ * @param what goes there, for the error
+ * @throws UserError when nothing can be written
+ */
+export function requireWritable(folder: string, what: string): void {
+  const probe = path.join(folder, `probe.${process.pid}.partial`);
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    try {
+      fs.writeFileSync(probe, 'x');
+    } finally {
+      fs.rmSync(probe, { force: true });
+    }
+  } catch (error) {
+    throw new UserError(
+      `The folder '${folder}' for ${what} can't be written (${(error as Error).message}): make room on the disk, or name another folder.`,
+    );
+  }
 }
 
 /** Removes what processes that were killed in `replaceFile` left beside `file`. */

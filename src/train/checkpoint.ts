@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { removePartials, replaceFile } from '../atomicFile';
+import { removePartials, replaceFile, requireWritable } from '../atomicFile';
 import { UserError } from '../errors';
 import { agreeUpTo, type Schedule } from './schedule';
 import { decodeSafetensors, encodeSafetensors, type NamedArrays } from '../weights';
@@ -110,20 +110,14 @@ export class CheckpointFolder {
   /** Which file `current` was when this run last read or wrote it, and the step that it holds. */
   private known: { identity: string | undefined; step: number | undefined };
 
-  /** @throws UserError when the folder can't be made. */
+  /** @throws UserError when the folder can't be made or written. */
   constructor(readonly folder: string) {
     const file = (name: string) => path.join(folder, `${name}.safetensors`);
     this.current = file('checkpoint');
     this.previous = file('checkpoint.previous');
     this.best = file('best');
     this.final = file('final');
-    try {
-      fs.mkdirSync(folder, { recursive: true });
-    } catch (error) {
-      throw new UserError(
-        `The folder '${folder}' for checkpoints can't be made: ${(error as Error).message}.`,
-      );
-    }
+    requireWritable(folder, 'checkpoints');
     for (const each of [this.current, this.best, this.final]) removePartials(each);
     this.known = { identity: identity(this.current), step: undefined };
   }

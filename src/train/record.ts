@@ -65,10 +65,19 @@ export function wholeRate({ steps, seconds, config }: RunRecord): number {
   return (steps * (parameters?.batch_size ?? 128)) / seconds;
 }
 
-/** Writes records/NAME.json, whole or not at all. */
+/**
+ * Writes records/NAME.json, whole or not at all.
+ * @throws UserError when it can't be written
+ */
 export function writeRecord(folder: string, record: RunRecord): string {
   const file = path.join(folder, `${record.name}.json`);
-  replaceFile(file, formatRecord(record));
+  try {
+    replaceFile(file, formatRecord(record));
+  } catch (error) {
+    throw new UserError(
+      `The record '${file}' can't be written (${(error as Error).message}): make room on the disk and start the run again, which goes on from its checkpoint.`,
+    );
+  }
   return file;
 }
 

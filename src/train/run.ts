@@ -258,7 +258,7 @@ export class Run {
     const bestBefore = this.best()?.error ?? Infinity;
     const score = async (): Promise<Validation> => {
       const { error, loss } = await evaluate(this.model, split);
-      if (error < bestBefore) await this.saveWeights(this.folder?.best, { error: String(error) });
+      if (error < bestBefore) await this.saveBest(error);
       return { step: this.done, error, loss };
     };
     const point = await (this.average()?.whileAveraged(score) ?? score());
@@ -269,13 +269,16 @@ export class Run {
     return point;
   }
 
-  /** Validates and saves a run whose steps are all done; a run that was finished before is not validated again. */
+  /**
+   * Validates and saves a run whose steps are all done; a run that was finished before is not validated again.
+   * @throws UserError when the final weights can't be written
+   */
   private async finish(): Promise<Validation> {
     const known = this.curve.find(point => point.step === this.done);
     const final = known ?? (await this.validate());
     if (this.saved.step !== this.done || !known) await this.save();
     this.average()?.apply();
-    await this.saveWeights(this.folder?.final, { error: String(final.error) });
+    await this.saveFinal(final.error);
     return final;
   }
 
@@ -360,13 +363,33 @@ export class Run {
     };
   }
 
-  private async saveWeights(file: string | undefined, metadata: Record<string, string>): Promise<void> {
-    if (file === undefined) return;
+  /** A disk that is full costs the best weights on the way, not the run. */
+  private async saveBest(error: number): Promise<void> {
+    if (!this.folder) return;
+    const { best } = this.folder;
     try {
-      await saveWeights(this.model, file, { metadata: { step: String(this.done), ...metadata } });
-    } catch (error) {
-      this.options.onWarning(`'${file}' can't be written: ${(error as Error).message}.`);
+      await this.saveWeights(best, error);
+    } catch (problem) {
+      this.options.onWarning(`'${best}' can't be written: ${(problem as Error).message}.`);
     }
+  }
+
+  /** The final weights are what the run is for: without them it is not finished. */
+  private async saveFinal(error: number): Promise<void> {
+    if (!this.folder) return;
+    const { final } = this.folder;
+    try {
+      await this.saveWeights(final, error);
+    } catch (problem) {
+      throw new UserError(
+        `'${final}', the final weights, can't be written (${(problem as Error).message}): make room on the disk and start the run again, which goes on from its checkpoint.`,
+      );
+    }
+  }
+
+  private async saveWeights(file: string, error: number): Promise<void> {
+    const metadata = { step: String(this.done), error: String(error) };
+    await saveWeights(this.model, file, { metadata });
   }
 
   private attempt(what: string, write: () => void): void {

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
+import { requireWritable } from '../atomicFile';
 import { type SelectedBackend } from '../backends';
 import { canonicalJson } from '../canonicalJson';
 import { type Cifar10, MEAN, STD, subset } from '../data';
@@ -67,7 +68,8 @@ export const hasRecord = (
  * Trains an experiment to its end and writes its record. A run that has its record is skipped; one that was broken off goes on
  * from its checkpoint.
  *
- * @throws UserError when the record or the checkpoint that is there is of another configuration, or `model` is to have weights that aren't there
+ * @throws UserError when the record or the checkpoint that is there is of another configuration, when `model` is to have weights that aren't there,
+ * or when record or final weights can't be written: then the run is not finished, and goes on from its checkpoint
  */
 export async function runExperiment(
   experiment: Experiment,
@@ -81,6 +83,7 @@ export async function runExperiment(
     if (options.model) loadFinal(options.model, folder, experiment.name);
     return { status: 'skipped', record: known };
   }
+  requireWritable(records, 'records');
   const parts = splitData(data, experiment.holdout);
   const precision = options.precision ?? experiment.options.precision ?? 'float32';
   const checkpoint: CheckpointOptions = { folder, everySeconds: options.everySeconds };

@@ -95,3 +95,12 @@ test('a run goes on when checkpoints no longer fit, and keeps the last good one'
   ).toBeGreaterThan(1);
   expect(savedStep(full)).toBe(before);
 });
+
+test('a run whose checkpoints do not fit from the start is not begun', async () => {
+  const ended = await run(path.join(folder, 'none'), { shell: 'ulimit -f 0' });
+  expect(ended.lines).toEqual([]);
+  expect(ended.stderr).toMatch(
+    /The folder '.*none' for checkpoints can't be written \(EFBIG.*name another folder/,
+  );
+  expect(ended.code).toBe(1);
+});

@@ -153,6 +153,38 @@ test("a model that is given is trained in place, and later gets a finished run's
   await expect(runOf()).rejects.toThrow(/mine is finished.*final.safetensors', are not here/);
 });
 
+test.each(['checkpoints/first/final.safetensors', 'records/first.json'])(
+  'without %s a run is not finished, and goes on when it can be written',
+  async name => {
+    const file = path.join(folder, name);
+    const steps: number[] = [];
+    const runFirst = (onStep: (step: number) => void) => {
+      const onProgress: Reporter['onProgress'] = ({ step }) => (steps.push(step), onStep(step));
+      return run({ onProgress }, undefined, experiment('first', 'skip_error_test: true'));
+    };
+    // A folder of its name is in its way.
+    const { endings } = await runFirst(step => step === 6 && fs.mkdirSync(file, { recursive: true }));
+    expect(endings).toMatchObject([{ status: 'failed', reason: expect.stringContaining(`'${file}'`) }]);
+    expect(endings).toMatchObject([
+      { reason: expect.stringMatching(/can't be written \(.*goes on from its checkpoint\.$/) },
+    ]);
+    fs.rmdirSync(file);
+    expect(readRecord(path.join(folder, 'records'), 'first')).toBeUndefined();
+    const again = await runFirst(() => undefined);
+    expect(again.endings).toMatchObject([{ status: 'finished', record: { steps: 6 } }]);
+    expect(steps).toEqual([2, 4, 6]); // none was taken twice
+    expect(fs.statSync(file).isFile()).toBe(true);
+  },
+);
+
+test("a run whose record can't be written is not begun", async () => {
+  fs.writeFileSync(path.join(folder, 'records'), 'a file');
+  const { endings } = await run({}, undefined, experiment('first', 'skip_error_test: true'));
+  expect(endings).toMatchObject([
+    { status: 'failed', reason: expect.stringContaining("records' for records can't be written") },
+  ]);
+});
+
 test('a record of another configuration is not passed off as this one', async () => {
   fs.mkdirSync(path.join(folder, 'records'));
   fs.writeFileSync(path.join(folder, 'records', 'first.json'), '{"finalTestError": 1, "config": {}}');
