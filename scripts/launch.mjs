@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import process from 'node:process';
 import { pathToFileURL, URL } from 'node:url';
 
@@ -19,5 +20,9 @@ const child = spawn(process.execPath, ['--import', tsx, ...process.argv.slice(2)
 });
 // A terminal's Ctrl-C reaches the script itself, which ends when it has saved; other signals are handed on.
 process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => child.kill('SIGTERM'));
-child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => {
+  if (!signal) process.exit(code);
+  console.error(`ended by ${signal}${signal === 'SIGKILL' ? ', perhaps out of memory' : ''}`);
+  process.exit(128 + constants.signals[signal]); // as a shell tells it
+});

@@ -4,6 +4,7 @@ import { UserError } from '../errors';
 import { devicesCommand } from './devices';
 import { evaluateCommand } from './evaluate';
 import { modelsCommand } from './models';
+import { outliveReaders } from './output';
 import { runCommand } from './run';
 import { trainCommand } from './train';
 
@@ -19,11 +20,7 @@ export function program(): Command {
 }
 
 async function main(): Promise<void> {
-  // A reader that has seen enough (`cifar models | head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+  outliveReaders();
   try {
     await program().parseAsync();
   } catch (error) {

@@ -51,6 +51,9 @@ export function runCommand(): Command {
     .action(runFiles);
 }
 
+/** What the same command goes on with. */
+const UNFINISHED: ReadonlySet<Ending['status']> = new Set<Ending['status']>(['interrupted', 'not begun']);
+
 async function runFiles(files: string[], options: Options): Promise<void> {
   const { checkpoints, records, precision, minutes, checkpointMinutes, stepsPerCall, devices } = options;
   const experiments = files.flatMap(file => readExperiments(file, options.seed));
@@ -67,7 +70,7 @@ async function runFiles(files: string[], options: Options): Promise<void> {
   if (options.json) console.log(JSON.stringify(endings));
   else for (const ending of endings) console.log(`${ending.name}: ${describe(ending)}`);
   if (endings.some(({ status }) => status === 'failed')) process.exitCode = 1;
-  else if (endings.some(({ status }) => status === 'interrupted')) process.exitCode = 130;
+  else if (endings.some(({ status }) => UNFINISHED.has(status))) process.exitCode = 130;
 }
 
 function describe(ending: Ending): string {
@@ -79,10 +82,12 @@ function describe(ending: Ending): string {
     case 'interrupted':
       return `stopped at step ${ending.result.step} of ${ending.result.steps}; the same command goes on from there`;
     default: {
-      const { finalTestError, bestTestError, seconds } = ending.record;
+      const { finalTestError, bestTestError, seconds, precision } = ending.record;
       const best = bestTestError === undefined ? '' : ` (best on test ${bestTestError.toFixed(2)} %)`;
       const number = `test error ${finalTestError.toFixed(2)} %${best}`;
-      return ending.status === 'skipped' ? `finished before, ${number} (to train it anew: --seed N, or --records FOLDER)` : `${number} in ${duration(seconds)}`;
+      return ending.status === 'skipped'
+        ? `finished before in ${precision}, ${number} (to train it anew: --seed N, or --records FOLDER)`
+        : `${number} in ${duration(seconds)}`;
     }
   }
 }

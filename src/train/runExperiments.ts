@@ -59,10 +59,19 @@ export async function runExperiments(
     const { name } = experiment;
     const reason = broken.get(experiment);
     if (reason !== undefined) endings.push({ name, status: 'failed', reason });
-    else if (signal.aborted) endings.push({ name, status: 'not begun' });
+    else if (signal.aborted && !isDone(experiment)) endings.push({ name, status: 'not begun' });
     else endings.push({ name, ...(await runOne(experiment)) });
   }
   return endings;
+
+  /** Also where the record is a damaged one, which is then told of. */
+  function isDone(experiment: Experiment): boolean {
+    try {
+      return hasRecord(experiment, options);
+    } catch {
+      return true;
+    }
+  }
 
   async function runOne(experiment: Experiment): Promise<RunOutcome | { status: 'failed'; reason: string }> {
     onMessage(`${experiment.name}: ${experiment.model}, ${experiment.file}`);

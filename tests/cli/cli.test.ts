@@ -1,10 +1,11 @@
 /** The command line as a person calls it: a process of its own, what it prints, how it ends. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { pluginLines } from '../../src/cli/devices';
 import { MODELS } from '../../src/models';
+import { readExperiments } from '../../src/train';
 import { CheckpointFolder } from '../../src/train/checkpoint';
 
 const root = path.join(__dirname, '../..');
@@ -16,13 +17,13 @@ interface Ended {
 }
 
 /** `cifar ARGUMENTS`; `onText` sees what is written on stderr while it runs. */
-function cifar(args: string[], onText?: (text: string, interrupt: () => void) => void): Promise<Ended> {
+function cifar(args: string[], onText?: (text: string, child: ChildProcess) => void): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], { cwd: root });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
-    onText?.(stderr, () => child.kill('SIGINT'));
+    onText?.(stderr, child);
   });
   return new Promise(resolve => child.on('close', code => resolve({ stdout, stderr, code })));
 }
@@ -92,6 +93,10 @@ test.each([
     ['evaluate', '--model', 'vgg11', '--weights', 'x.npz', '--backend', 'cpu'],
     /There is no file 'x.npz'; check the path\.$/m,
   ],
+  [
+    ['evaluate', '--model', 'vgg11', '--weights', ''],
+    /^--weights is empty: name a \.safetensors or \.npz file\.\n$/,
+  ],
   [['run', 'no.yaml'], /^The experiment file 'no\.yaml' can't be read/],
   [
     ['train', '--model', 'vgg11', '--stop-after', 'soon'],
@@ -115,30 +120,59 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /); // no stack
 });
 
-test('Ctrl-C finishes the step, saves, and says how to go on', async () => {
-  const file = path.join(folder, 'small-batches.yaml');
+/** Runs an experiment of many small steps and ends it after the tenth. */
+async function broken(name: string, end: (child: ChildProcess) => void): Promise<Ended> {
+  const file = path.join(folder, `${name}.yaml`);
   fs.writeFileSync(
     file,
     `module: Models.Resnets
 model: cifar_resnet20
 skip_error_test: true
-train_parameters: { logdir: ${folder}/logs, run_name: small, batch_size: 4, log_interval: 5 }`,
+train_parameters: { logdir: ${folder}/logs, run_name: ${name}, batch_size: 4, log_interval: 5 }`,
   );
-  let interrupted = false;
-  const ended = await cifar(
-    ['run', file, '--checkpoints', folder, '--records', folder],
-    (text, interrupt) => {
-      if (interrupted || !text.includes('step 10 ')) return;
-      interrupted = true;
-      interrupt();
-    },
-  );
+  let ending = false;
+  return cifar(['run', file, '--checkpoints', folder, '--records', folder], (text, child) => {
+    if (ending || !text.includes('step 10 ')) return;
+    ending = true;
+    end(child);
+  });
+}
+
+const savedStep = (name: string): number | undefined =>
+  new CheckpointFolder(path.join(folder, name)).load(() => undefined)?.state.step;
+
+test('Ctrl-C finishes the step, saves, and says how to go on', async () => {
+  const ended = await broken('small', child => child.kill('SIGINT'));
   expect(ended.stderr).toContain('Finishing the step and saving');
   const step = /^small: stopped at step (\d+) of 64000; the same command goes on from there\n$/.exec(
     ended.stdout,
   )?.[1];
   expect(Number(step)).toBeGreaterThanOrEqual(10);
   expect(ended.code).toBe(130);
-  const saved = new CheckpointFolder(path.join(folder, 'small')).load(() => undefined);
-  expect(saved?.state.step).toBe(Number(step));
+  expect(savedStep('small')).toBe(Number(step));
+});
+
+test('a run outlives the readers of its output, and saves when its terminal is closed', async () => {
+  const ended = await broken('unread', child => {
+    child.stdout!.destroy();
+    child.stderr!.destroy();
+    setTimeout(() => child.kill('SIGHUP'), 2000); // it has written more by then
+  });
+  expect(ended.code).toBe(130);
+  expect(savedStep('unread')).toBeGreaterThan(10);
+});
+
+test('when the time was up: what is not begun is not done; what is finished is told with its precision', async () => {
+  const file = path.join(folder, 'two.yaml');
+  const experiment = (name: string) => `module: Models.Resnets
+model: cifar_resnet20
+train_parameters: { logdir: ${folder}/logs, run_name: ${name} }
+`;
+  fs.writeFileSync(file, [experiment('early'), experiment('late')].join('---\n'));
+  const record = { precision: 'float32', finalTestError: 8.25, config: readExperiments(file)[0].config };
+  fs.writeFileSync(path.join(folder, 'early.json'), JSON.stringify(record));
+  const time = ['--minutes', '0.00001', '--precision', 'mixed_bfloat16'];
+  const { stdout, code } = await cifar(['run', file, '--checkpoints', folder, '--records', folder, ...time]);
+  expect(stdout).toMatch(/^early: finished before in float32, test error 8\.25 % .*\nlate: not begun\n$/);
+  expect(code).toBe(130);
 });
