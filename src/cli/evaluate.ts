@@ -51,6 +51,7 @@ async function score({
   const { name } = findModel(modelName(asked));
   if (!pretrained && weights === undefined)
     throw new UserError('A model without weights knows nothing: give --pretrained or --weights FILE.');
+  if (weights === '') throw new UserError('--weights is empty: name a .safetensors or .npz file.');
   const { device } = await startBackend(backend);
   const model = createModel(name, { pretrained: weights ?? true });
   const data = await loadCifar10({ folder });

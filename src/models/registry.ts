@@ -194,7 +194,7 @@ export function findModel(name: string): ModelEntry {
 /**
  * Builds a model of the table by name.
  * @returns image [batch, 32, 32, 3] → logits [batch, 10].
- * @throws UserError when the name or an option is not known, or pretrained weights are missing or don't fit.
+ * @throws UserError when the name or an option is not known, or pretrained weights are not named, missing or don't fit.
  * @example createModel('resnet20_v1', { seed: 1 })
  */
 export function createModel(name: string, options: CreateOptions = {}): tf.LayersModel {
@@ -202,6 +202,8 @@ export function createModel(name: string, options: CreateOptions = {}): tf.Layer
 }
 
 function buildWithWeights(row: Row, { pretrained, ...options }: CreateOptions): tf.LayersModel {
+  if (pretrained === '')
+    throw new UserError('pretrained is an empty path: name a .safetensors or .npz file, or leave it out.');
   if (!pretrained) return row.build({ name: row.name, ...options });
   const path = pretrained === true ? pretrainedPath(row.name) : pretrained;
   const model = row.build({ name: row.name, ...options, initializer: 'zeros' });

@@ -73,6 +73,7 @@ test('createModel takes a path as pretrained', async () => {
   const tensors = tf.memory().numTensors;
   expect(() => createModel('resnet32_v1', { pretrained: file })).toThrow(/missing: /);
   expect(tf.memory().numTensors).toBe(tensors);
+  expect(() => createModel('resnet20_v1', { pretrained: '' })).toThrow(/pretrained is an empty path/);
 });
 
 testWithPython('numpy')('what numpy saves is read: types, orders, compression', () => {
