@@ -25,6 +25,7 @@ interface Options {
 async function main({ epochs, batch, seed, precision, name, verbose }: Options): Promise<void> {
   const backend = await selectBackend({ prefer: 'xla' });
   console.log(backend.why);
+  const commit = currentCommit();
   const recipe = { ...(epochs ? { epochs } : {}), ...(batch ? { batchSize: batch } : {}) };
   const onRound: SpeedrunOptions['onRound'] = ({ step, steps, loss, error, seconds }) =>
     console.log(
@@ -43,7 +44,7 @@ async function main({ epochs, batch, seed, precision, name, verbose }: Options):
   if (!name) return;
   writeSpeedrun(path.join(projectRoot(), 'records', 'speedrun'), {
     name,
-    commit: currentCommit(),
+    commit,
     device: backend.device,
     date: new Date().toISOString(),
     ...result,

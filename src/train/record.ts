@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { replaceFile } from '../atomicFile';
 import { UserError } from '../errors';
+import { projectRoot } from '../projectRoot';
 
 /** One point of a run's curve; errors in percent. */
 export interface RecordPoint {
@@ -29,7 +30,7 @@ export interface RunRecord {
   experiment?: string;
   /** The experiment as it stood in the file. */
   config: unknown;
-  /** Git commit of the code; with '+' when files were changed. */
+  /** Git commit of the code when the run's last part began; with '+' when files were changed. */
   commit: string;
   backend: string;
   device: string;
@@ -111,12 +112,15 @@ export function readRecords(folder: string): RunRecord[] {
   return names.sort().map(file => readRecord(folder, path.basename(file, '.json'))!);
 }
 
-/** The commit of the code that runs: CIFAR_COMMIT where there is no repository (a bundle), else git's. */
+/**
+ * The commit of the code as it now is, so ask before it runs: CIFAR_COMMIT where there is no repository (a bundle), else git's, with '+'
+ * when files of the project were changed (records are none of its code).
+ */
 export function currentCommit(): string {
   if (process.env.CIFAR_COMMIT) return process.env.CIFAR_COMMIT;
   const git = (...args: string[]) =>
     execFileSync('git', args, {
-      cwd: __dirname,
+      cwd: projectRoot(),
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();

@@ -84,6 +84,7 @@ export async function runExperiment(
     return { status: 'skipped', record: known };
   }
   requireWritable(records, 'records');
+  const commit = currentCommit();
   const parts = splitData(data, experiment.holdout);
   const precision = options.precision ?? experiment.options.precision ?? 'float32';
   const checkpoint: CheckpointOptions = { folder, everySeconds: options.everySeconds };
@@ -103,7 +104,7 @@ export async function runExperiment(
     const finalTestError = parts.validation
       ? (await withPrecision(precision, () => evaluate(model, data.test))).error
       : result.final.error;
-    const outcome = { result, finalTestError, parameters: summarize(model).parameters };
+    const outcome = { result, finalTestError, parameters: summarize(model).parameters, commit };
     const record = await toRecord(experiment, options.backend, precision, outcome);
     writeRecord(records, record);
     return { status: 'finished', record, result };
@@ -146,11 +147,20 @@ async function loadedPlugin(backend: SelectedBackend): Promise<string | undefine
   return (await useXla()).plugin.name;
 }
 
+/** What a record is made of besides the experiment. */
+interface Outcome {
+  result: TrainResult;
+  finalTestError: number;
+  parameters: number;
+  /** Of the code when the training began. */
+  commit: string;
+}
+
 async function toRecord(
   experiment: Experiment,
   backend: SelectedBackend,
   precision: string,
-  { result, finalTestError, parameters }: { result: TrainResult; finalTestError: number; parameters: number },
+  { result, finalTestError, parameters, commit }: Outcome,
 ): Promise<RunRecord> {
   const { options, holdout } = experiment;
   const { schedule, batchSize = 128, seed } = options;
@@ -171,7 +181,7 @@ async function toRecord(
     recipe: experiment.recipe,
     experiment: path.relative(projectRoot(), path.resolve(experiment.file)).split(path.sep).join('/'),
     config: experiment.config,
-    commit: currentCommit(),
+    commit,
     backend: backend.name,
     device: backend.device,
     plugin: await loadedPlugin(backend),

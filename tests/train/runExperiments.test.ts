@@ -185,6 +185,22 @@ test("a run whose record can't be written is not begun", async () => {
   ]);
 });
 
+test('a record names the commit of the code when the run began', async () => {
+  const before = process.env.CIFAR_COMMIT;
+  process.env.CIFAR_COMMIT = 'at the beginning';
+  try {
+    const { endings } = await run(
+      { onProgress: () => void (process.env.CIFAR_COMMIT = 'later') },
+      undefined,
+      experiment('first', 'skip_error_test: true'),
+    );
+    expect(endings).toMatchObject([{ record: { commit: 'at the beginning' } }]);
+  } finally {
+    if (before === undefined) delete process.env.CIFAR_COMMIT;
+    else process.env.CIFAR_COMMIT = before;
+  }
+});
+
 test('a record of another configuration is not passed off as this one', async () => {
   fs.mkdirSync(path.join(folder, 'records'));
   fs.writeFileSync(path.join(folder, 'records', 'first.json'), '{"finalTestError": 1, "config": {}}');
