@@ -1,5 +1,5 @@
-import { unzipSync } from 'fflate';
 import { badFile, elementBytes, elementCount, type ElementType, type NamedArray, type NamedArrays, toFloat32 } from './arrays';
+import { unzip } from './zip';
 
 /** NumPy type strings → element types. One byte has no order; wider ones must be little-endian. */
 const NUMPY_TYPES: Readonly<Record<string, ElementType>> = {
@@ -19,14 +19,14 @@ const NUMPY_TYPES: Readonly<Record<string, ElementType>> = {
 /**
  * Reads NumPy's .npz (`np.savez` or `np.savez_compressed` with one array a name).
  * @param path the file's name, for errors only.
- * @throws UserError when the bytes are no .npz, or an array is not of numbers.
+ * @throws UserError when the bytes are no .npz or a damaged one, or an array is not of numbers.
  */
 export function decodeNpz(bytes: Uint8Array, path: string): NamedArrays {
   let files: Record<string, Uint8Array>;
   try {
-    files = unzipSync(bytes);
-  } catch {
-    throw badFile(path, 'it is no .npz archive, or it is damaged');
+    files = unzip(bytes);
+  } catch (error) {
+    throw badFile(path, `it is no .npz archive, or it is damaged (${(error as Error).message})`);
   }
   const arrays: NamedArrays = new Map();
   for (const [file, content] of Object.entries(files)) {

@@ -6,7 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 import { PNG } from 'pngjs';
 import { type Split } from '../../src/data';
 import { EventFile, EventLog } from '../../src/train/events';
-import { crc32c, frame, maskedCrc32c } from '../../src/train/events/tfrecord';
+import { crc32c } from '../../src/crc32';
+import { frame, maskedCrc32c } from '../../src/train/events/tfrecord';
 import { fillOptions, type Progress } from '../../src/train/options';
 
 const PYTHON = path.join(__dirname, '..', '..', '.venv', 'bin', 'python');

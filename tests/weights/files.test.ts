@@ -65,6 +65,27 @@ test('what is not there or of another kind is named', () => {
   expect(() => pretrainedPath('resnet20_v3')).toThrow(/weights.pretrained.resnet20_v3\.safetensors/);
 });
 
+test.each([0, 6] as const)('whatever byte of an .npz (compression level %i) is flipped, no other numbers are read', level => {
+  const values = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
+  const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (64,), }\n";
+  const npy = Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.from([header.length, 0]), Buffer.from(header), Buffer.from(values.buffer)]); // prettier-ignore
+  const whole = zipSync({ 'a.npy': new Uint8Array(npy) }, { level });
+  expect(decodeNpz(whole, 'a.npz').get('a')!.data).toEqual(values);
+  let refused = 0;
+  for (let at = 0; at < whole.length; at++) {
+    const damaged = Uint8Array.from(whole);
+    damaged[at] ^= 8;
+    try {
+      const found = decodeNpz(damaged, 'a.npz').get('a');
+      if (found) expect(found.data).toEqual(values); // a date, or the name in the header before the data
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'UserError' });
+      refused++;
+    }
+  }
+  expect(refused).toBeGreaterThan(values.byteLength / 2);
+});
+
 test('createModel takes a path as pretrained', async () => {
   const file = folder.file('resnet20.safetensors');
   const trained = createModel('resnet20_v1', { seed: 5 });
