@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
-import { runProgram, SetupError } from './steps.mjs';
+import { readRecord, runProgram, SetupError, writeRecord } from './steps.mjs';
 
 const OLDEST = [3, 9];
 const OFFLINE =
@@ -84,7 +84,7 @@ export function installPython(root, say) {
   for (const file of files) hash.update(readFileSync(join(root, file)));
   const stamp = join(venv, 'installed.json');
   const wanted = hash.digest('hex');
-  const installed = existsSync(stamp) ? JSON.parse(readFileSync(stamp, 'utf8')) : {};
+  const installed = readRecord(stamp);
   if (installed.hash === wanted) return installed.warning;
 
   say('Python packages: installing JupyterLab, TensorBoard and the XLA plugin into .venv …');
@@ -96,6 +96,6 @@ export function installPython(root, say) {
     if (!/No matching distribution|from versions: none/.test(error.message)) throw error;
     warning = `there is no XLA plugin for ${process.platform}-${process.arch} (Python ${version}): WebAssembly or plain JavaScript computes instead`;
   }
-  writeFileSync(stamp, `${JSON.stringify({ hash: wanted, warning })}\n`);
+  writeRecord(stamp, { hash: wanted, warning });
   return warning;
 }

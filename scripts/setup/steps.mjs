@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 /** A problem that the reader can mend: one line, no stack. */
 export class SetupError extends Error {}
@@ -32,6 +33,22 @@ function tellingLine(output) {
     .split('\n')
     .filter(line => line.trim() !== '' && !/notice|debug.*log|npm warn/i.test(line));
   return (lines.findLast(line => /error/i.test(line)) ?? lines.at(-1) ?? 'no output').trim();
+}
+
+/** What writeRecord wrote; {} where there is none, or a damaged one: the step is then done again. */
+export function readRecord(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** Writes down what a step did. Under another name first: a full disk or a kill leaves no half of it. */
+export function writeRecord(file, record) {
+  const fresh = `${file}.${process.pid}`;
+  writeFileSync(fresh, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(fresh, file);
 }
 
 /** Says what was done, or that it was done already. */

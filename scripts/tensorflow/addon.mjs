@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { spawnSync } from 'node:child_process';
 import { pins } from './pins.mjs';
-import { runProgram, say, SetupError } from '../setup/steps.mjs';
+import { readRecord, runProgram, say, SetupError, writeRecord } from '../setup/steps.mjs';
 
 function findCompiler() {
   const candidates = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++'];
@@ -43,7 +43,7 @@ export function compileAddon(folder, home, tensorflow) {
   const key = createHash('sha256')
     .update(JSON.stringify([arguments_, tensorflow, pins]))
     .digest('hex');
-  if (existsSync(addon) && existsSync(record) && JSON.parse(readFileSync(record, 'utf8')).key === key) {
+  if (existsSync(addon) && readRecord(record).key === key) {
     say('add-on', 'is compiled already');
     return;
   }
@@ -56,10 +56,7 @@ export function compileAddon(folder, home, tensorflow) {
     what: `compiling the add-on with ${compiler.program}`,
   });
   renameSync(fresh, addon);
-  writeFileSync(
-    record,
-    `${JSON.stringify({ ...tensorflow, addon, compiler: compiler.version, key }, null, 2)}\n`,
-  );
+  writeRecord(record, { ...tensorflow, addon, compiler: compiler.version, key });
   say(
     'add-on',
     `compiled with ${compiler.version} in ${((performance.now() - started) / 1000).toFixed(0)} s`,
