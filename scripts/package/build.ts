@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { compileXla } from './compile';
+import { npmProgram } from '../setup/npmProgram.mjs';
 import { sources } from '../../src/xla/native/build';
 import { manifestOf } from './manifest';
 import { DOCUMENTS, FILES, NATIVE } from './places';
@@ -33,9 +34,7 @@ export function buildPackage(root: string, out: string): { folder: string; archi
 }
 
 function npmPack(folder: string, out: string): void {
-  // npm itself runs this script most of the time; its own program is then known.
-  const npm = process.env.npm_execpath;
-  const [program, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  const [program, first] = npmProgram();
   const options = ['--pack-destination', out, '--ignore-scripts', '--no-update-notifier', '--loglevel=error'];
   execFileSync(program, [...first, 'pack', folder, ...options], { cwd: folder, stdio: 'pipe' });
 }

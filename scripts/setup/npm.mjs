@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { npmProgram } from './npmProgram.mjs';
 import { runProgram, SetupError } from './steps.mjs';
 
 const OFFLINE = /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ERR_SOCKET_TIMEOUT/;
@@ -53,9 +54,7 @@ export function installPackages(root, say) {
 }
 
 function npmCi(root) {
-  // npm itself runs this script most of the time; its own program is then known.
-  const npm = process.env.npm_execpath;
-  const [program, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  const [program, first] = npmProgram();
   runProgram(program, [...first, 'ci', '--no-audit', '--no-fund'], {
     cwd: root,
     what: 'npm ci',

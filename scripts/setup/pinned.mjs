@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { npmProgram } from './npmProgram.mjs';
 import { runProgram, say, SetupError } from './steps.mjs';
 
 /**
@@ -16,10 +17,12 @@ export function unpackPinned({ name, version, integrity }, home) {
   }
   const folder = dirname(home);
   mkdirSync(folder, { recursive: true });
-  const packed = runProgram('npm', ['pack', `${name}@${version}`, '--json', '--pack-destination', folder], {
-    cwd: folder,
-    what: `fetching ${name}`,
-  });
+  const [program, first] = npmProgram();
+  const packed = runProgram(
+    program,
+    [...first, 'pack', `${name}@${version}`, '--json', '--pack-destination', folder],
+    { cwd: folder, what: `fetching ${name}` },
+  );
   const tarball = join(folder, JSON.parse(packed)[0].filename.replace('@', '').replace('/', '-'));
   const hash = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`;
   if (hash !== integrity) {

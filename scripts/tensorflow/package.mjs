@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { fileURLToPath, URL } from 'node:url';
 import { pins } from './pins.mjs';
+import { npmProgram } from '../setup/npmProgram.mjs';
 import { unpackPinned } from '../setup/pinned.mjs';
 import { runProgram, say } from '../setup/steps.mjs';
 
@@ -18,7 +19,8 @@ function installRuntime(folder) {
   if (readText(done) === lock) return;
   mkdirSync(folder, { recursive: true });
   for (const file of ['package.json', 'package-lock.json']) cpSync(join(RUNTIME, file), join(folder, file));
-  runProgram('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+  const [program, first] = npmProgram();
+  runProgram(program, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: folder,
     what: 'fetching the packages that tfjs-node needs',
   });

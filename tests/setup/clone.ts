@@ -79,8 +79,9 @@ export interface Ended {
 }
 
 /** Runs a script of the clone with this Node.js. */
-export function node(args: string[], env: Record<string, string> = {}): Ended {
+export function node(args: string[], env: Record<string, string> = {}, cwd?: string): Ended {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd,
     env: { ...environment(), ...env },
     encoding: 'utf8',
   });
