@@ -5,18 +5,21 @@ import { runProgram, SetupError } from './steps.mjs';
 
 const OFFLINE = /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ERR_SOCKET_TIMEOUT/;
 
-/** Path → version of the packages that a lock file asks for on every platform. */
-function versions(file) {
+/** Path → entry of the packages in a lock file. */
+function packagesOf(file) {
   const { packages } = JSON.parse(readFileSync(file, 'utf8'));
-  const needed = Object.entries(packages).filter(([path, { optional }]) => path !== '' && !optional);
-  return new Map(needed.map(([path, { version }]) => [path, version]));
+  return new Map(Object.entries(packages).filter(([path]) => path !== ''));
 }
 
+/** Whether all that the lock file asks for on every platform is installed, and all that was installed on this one is still there. */
 function upToDate(root) {
   try {
-    const installed = versions(join(root, 'node_modules', '.package-lock.json'));
-    return [...versions(join(root, 'package-lock.json'))].every(
-      ([path, version]) => installed.get(path) === version,
+    const installed = packagesOf(join(root, 'node_modules', '.package-lock.json'));
+    const wanted = [...packagesOf(join(root, 'package-lock.json'))];
+    const fits = ([path, { version, optional }]) =>
+      installed.has(path) ? installed.get(path).version === version : optional;
+    return (
+      wanted.every(fits) && [...installed.keys()].every(path => existsSync(join(root, path, 'package.json')))
     );
   } catch {
     return false;

@@ -1,5 +1,5 @@
 /** The npm packages, installed by a stand-in for npm. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { clone, expectProblem, place, program, setUp, write } from './clone';
 
@@ -39,12 +39,24 @@ beforeEach(() => {
   env = { npm_execpath: place('npm-cli.js'), CALLS: place('calls') };
 });
 
+const calls = (): number => readFileSync(place('calls'), 'utf8').trim().split('\n').length;
 /** Sets up as far as there is no Python; gives what was said. */
 const install = (): string => {
   const result = setUp(root, env);
   expectProblem(result, 'no Python was found');
   return result.stdout;
 };
+
+test('packages are installed once, and again when one of them is gone', () => {
+  expect(install()).toBe('npm packages: installing …\n');
+  expect(install()).toBe('');
+  for (const gone of ['a', '@b/c/node_modules/a', 'here']) {
+    rmSync(join(root, 'node_modules', gone), { recursive: true });
+    expect(install()).toBe('npm packages: installing …\n');
+    expect(existsSync(join(root, 'node_modules', gone, 'package.json'))).toBe(true);
+  }
+  expect(calls()).toBe(4);
+});
 
 test('started by yarn: npm is taken from the PATH', () => {
   program('npm', `exec "${process.execPath}" "${place('npm-cli.js')}" "$@"`);
