@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** npm run setup: installs what is missing for npm start and npm test. A second run does nothing, in a second or two. */
+import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, URL } from 'node:url';
 import { installPackages } from './setup/npm.mjs';
+import { oneAtATime } from './setup/oneAtATime.mjs';
 import { installPython } from './setup/python.mjs';
 import { registerKernel } from './setup/jupyter.mjs';
 import { SetupError } from './setup/steps.mjs';
@@ -17,30 +19,39 @@ const say = line => console.log(line);
  * @returns {{packages: boolean, python: boolean}} what is usable; without `python` there is no JupyterLab and no XLA
  */
 export function setUp(root = ROOT) {
-  const attempt = what => {
-    try {
-      what();
-      return true;
-    } catch (error) {
-      if (!(error instanceof SetupError)) throw error;
-      console.error(`set-up: ${error.message}.`);
-      return false;
-    }
-  };
-  const packages = attempt(() => {
-    const version = process.versions.node;
-    if (Number.parseInt(version, 10) < OLDEST_NODE)
-      throw new SetupError(`Node.js ${version} is too old: install Node.js ${OLDEST_NODE} or newer`);
-    installPackages(root, say);
-  });
-  const python =
-    packages &&
-    attempt(() => {
-      const warning = installPython(root, say);
-      registerKernel(root);
-      if (warning) console.error(`set-up: ${warning}.`);
+  const usable = { packages: false, python: false };
+  const install = () => {
+    usable.packages = attempt(() => {
+      checkNode();
+      installPackages(root, say);
     });
-  return { packages, python };
+    usable.python = usable.packages && attempt(() => setUpPython(root));
+  };
+  attempt(() => oneAtATime(join(root, '.cache', 'setup.lock'), say, install));
+  return usable;
+}
+
+function checkNode() {
+  const version = process.versions.node;
+  if (Number.parseInt(version, 10) < OLDEST_NODE)
+    throw new SetupError(`Node.js ${version} is too old: install Node.js ${OLDEST_NODE} or newer`);
+}
+
+function setUpPython(root) {
+  const warning = installPython(root, say);
+  registerKernel(root);
+  if (warning) console.error(`set-up: ${warning}.`);
+}
+
+function attempt(what) {
+  try {
+    what();
+    return true;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(`set-up: ${error.message}.`);
+    return false;
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

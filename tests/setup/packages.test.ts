@@ -1,7 +1,8 @@
 /** The npm packages, installed by a stand-in for npm. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { clone, expectProblem, place, program, setUp, write } from './clone';
+import { clone, environment, expectProblem, place, program, setUp, write } from './clone';
 
 const LOCK = {
   packages: {
@@ -39,6 +40,7 @@ beforeEach(() => {
   env = { npm_execpath: place('npm-cli.js'), CALLS: place('calls') };
 });
 
+const lock = (): string => join(root, '.cache', 'setup.lock');
 const calls = (): number => readFileSync(place('calls'), 'utf8').trim().split('\n').length;
 /** Sets up as far as there is no Python; gives what was said. */
 const install = (): string => {
@@ -64,4 +66,55 @@ test('started by yarn: npm is taken from the PATH', () => {
   env.npm_execpath = place('yarn.js');
   expect(install()).toBe('npm packages: installing …\n');
   expect(readFileSync(place('calls'), 'utf8')).toMatch(/^ci /);
+});
+
+/** Starts a set-up. */
+function start() {
+  const child = spawn(process.execPath, [join(root, 'scripts', 'setup.mjs')], {
+    env: { ...environment(), ...env },
+  });
+  let said = '';
+  child.stdout.on('data', chunk => (said += chunk));
+  const ended = new Promise<void>(resolve => child.once('close', () => resolve()));
+  return { child, ended, said: () => said };
+}
+
+test('the second of two set-ups at once waits, and finds all done', async () => {
+  env.SLOW = '400';
+  const first = start();
+  while (!first.said()) await new Promise(resolve => setTimeout(resolve, 20));
+  const second = start();
+  await Promise.all([first.ended, second.ended]);
+  expect(first.said()).toBe('npm packages: installing …\n');
+  expect(second.said()).toMatch(
+    new RegExp(`^set-up: waiting for another one, process ${first.child.pid} .*setup\\.lock\\) …\n$`),
+  );
+  expect(calls()).toBe(1);
+  expect(existsSync(lock())).toBe(false);
+});
+
+test('what a killed set-up held is taken over, by one of several', async () => {
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  write(lock(), String(pid));
+  env.SLOW = '400';
+  const several = [start(), start(), start()];
+  await Promise.all(several.map(({ ended }) => ended));
+  const said = several.map(each => each.said()).join('');
+  expect(said.match(/installing/g)).toHaveLength(1);
+  expect(calls()).toBe(1);
+  expect(existsSync(lock())).toBe(false);
+});
+
+test.each([
+  ['of a process before this start of the machine', () => String(process.pid), 0],
+  ['that a full disk left empty', () => '', Date.now() / 1000 - 60],
+])('a lock %s does not hold', (_, content, time) => {
+  write(lock(), content());
+  utimesSync(lock(), time, time);
+  expect(install()).toBe('npm packages: installing …\n');
+});
+
+test('a folder that cannot be written', () => {
+  write(join(root, '.cache'), 'not a folder');
+  expectProblem(setUp(root, env), '.cache', 'must be able to write');
 });
