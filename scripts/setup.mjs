@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, URL } from 'node:url';
+import './setup/oldestNode.cjs';
 import { installPackages } from './setup/npm.mjs';
 import { oneAtATime } from './setup/oneAtATime.mjs';
 import { installPython } from './setup/python.mjs';
@@ -10,7 +11,6 @@ import { registerKernel } from './setup/jupyter.mjs';
 import { SetupError } from './setup/steps.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const OLDEST_NODE = 20;
 
 const say = line => console.log(line);
 
@@ -21,20 +21,11 @@ const say = line => console.log(line);
 export function setUp(root = ROOT) {
   const usable = { packages: false, python: false };
   const install = () => {
-    usable.packages = attempt(() => {
-      checkNode();
-      installPackages(root, say);
-    });
+    usable.packages = attempt(() => installPackages(root, say));
     usable.python = usable.packages && attempt(() => setUpPython(root));
   };
   attempt(() => oneAtATime(join(root, '.cache', 'setup.lock'), say, install));
   return usable;
-}
-
-function checkNode() {
-  const version = process.versions.node;
-  if (Number.parseInt(version, 10) < OLDEST_NODE)
-    throw new SetupError(`Node.js ${version} is too old: install Node.js ${OLDEST_NODE} or newer`);
 }
 
 function setUpPython(root) {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { clone, expectProblem, place, program, script, setUp, write } from './clone';
+import { clone, expectProblem, node, place, program, script, setUp, write } from './clone';
 
 /** A link on the PATH to the Python of this machine. */
 const realPython = () => {
@@ -74,3 +74,27 @@ test('what a killed npm ci had kept aside is put back when the next one fails', 
   expect(existsSync(join(root, 'node_modules', 'kept'))).toBe(true);
   expect(existsSync(half)).toBe(false);
 }, 240_000);
+
+test.each([
+  ['12.22.9', 'setup', ''],
+  ['18.19.1', 'start', ''],
+  ['20.5.1', 'start', ''],
+  ['20.11.1', 'test', '0 passed, 1 failed\n'],
+])('Node.js %s is too old for npm run %s', (version, name, last) => {
+  const root = clone();
+  const older = place('older.cjs');
+  write(
+    older,
+    `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`,
+  );
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  // As npm runs it, and without npm.
+  for (const skipped of [1, 3]) {
+    const words = scripts[name].split(' ').slice(skipped);
+    const result = node(['-r', older, ...words], {}, root);
+    expectProblem(result, `Node.js ${version} is too old`, '20.12');
+    expect(result.stdout).toBe(last);
+  }
+});
