@@ -1,9 +1,9 @@
 /**
  * Compiled programs on disk, so that the second start of the same run does not compile again.
  *
- * One file a program, named by a hash of all that the compiled code depends on: the program's text, the options, the
- * plugin (name, version, file), the device's kind, the processor's features or the driver, and our own kernels, which
- * programs call. A file carries a checksum of its own: one that is cut off or damaged is deleted and the program compiled,
+ * One file a program, named by the platform (`cuda-….xla`) and a hash of all that the compiled code depends on: the program's
+ * text, the options, the plugin (name, version, file), the device's kind, the processor's features or the driver, and our own
+ * kernels, which programs call. Its time of change is that of its making, its time of access that of its last use. A file carries a checksum of its own: one that is cut off or damaged is deleted and the program compiled,
  * as if it had not been there. Files are written under another name first, so that processes can share a folder.
  */
 import * as crypto from 'crypto';
@@ -109,7 +109,8 @@ export class ExecutableCache {
   }
 
   private file(key: string): string {
-    return path.join(this.folder, key + EXTENSION);
+    const platform = this.client.platformName.replace(/\W/g, '_');
+    return path.join(this.folder, `${platform}-${key}${EXTENSION}`);
   }
 
   /** The serialized program; undefined if there is none, or it is damaged. */
@@ -132,7 +133,7 @@ export class ExecutableCache {
       return undefined;
     }
     try {
-      fs.utimesSync(file, new Date(), new Date()); // used now: the last to be deleted
+      fs.utimesSync(file, new Date(), fs.statSync(file).mtime); // used now: the last to be deleted
     } catch {
       // a folder that can only be read still serves
     }
@@ -166,7 +167,7 @@ export class ExecutableCache {
     const files = names
       .filter(name => name.endsWith(EXTENSION))
       .map(name => ({ file: path.join(this.folder, name), ...statOf(path.join(this.folder, name)) }))
-      .sort((a, b) => b.mtimeMs - a.mtimeMs);
+      .sort((a, b) => b.atimeMs - a.atimeMs);
     let total = 0;
     for (const { file, size } of files) {
       total += size;
@@ -194,8 +195,9 @@ function remove(file: string): void {
   }
 }
 
-/** Size and time of a file, zeros if another process has just deleted it. */
-function statOf(file: string): { size: number; mtimeMs: number } {
-  const { size, mtimeMs } = fs.statSync(file, { throwIfNoEntry: false }) ?? { size: 0, mtimeMs: 0 };
-  return { size, mtimeMs };
+/** Size and times of a file, zeros if another process has just deleted it. */
+function statOf(file: string): { size: number; mtimeMs: number; atimeMs: number } {
+  const none = { size: 0, mtimeMs: 0, atimeMs: 0 };
+  const { size, mtimeMs, atimeMs } = fs.statSync(file, { throwIfNoEntry: false }) ?? none;
+  return { size, mtimeMs, atimeMs };
 }

@@ -30,7 +30,7 @@ each?.('%s', (_, plugin) => {
   test('a program compiled here is loaded, not compiled, by another process, and gives the same bits', async () => {
     const here = await runProgram(client, folder);
     expect(here.stats).toMatchObject({ compiled: 1, loaded: 0 });
-    expect(entries(folder)).toHaveLength(1);
+    expect(fs.readdirSync(folder)).toEqual([expect.stringMatching(/^cpu-[0-9a-f]{64}\.xla$/)]);
     const script = path.join(__dirname, 'cacheProgram.ts');
     const child = spawnSync(process.execPath, ['--import', 'tsx', script, plugin.path, folder], {
       encoding: 'utf8',
@@ -92,6 +92,17 @@ each?.('%s', (_, plugin) => {
     expect((await runProgram(client, folder, 1)).stats.loaded).toBe(1);
     expect((await runProgram(client, folder, 3)).stats.loaded).toBe(1);
     expect((await runProgram(client, folder, 0)).stats.loaded).toBe(0);
+  });
+
+  test('use does not change the time at which a program was made', async () => {
+    await runProgram(client, folder);
+    const [file] = entries(folder);
+    const past = new Date(Date.now() - 60_000);
+    fs.utimesSync(file, past, past);
+    expect((await runProgram(client, folder)).stats.loaded).toBe(1);
+    const { mtimeMs, atimeMs } = fs.statSync(file);
+    expect(Math.abs(mtimeMs - past.getTime())).toBeLessThan(1000);
+    expect(atimeMs).toBeGreaterThan(past.getTime() + 30_000);
   });
 
   test('other flags, another program: another entry', async () => {
