@@ -61,7 +61,7 @@ export function pluginAt(file: string, source: string): Plugin {
  * Plugins, best first, and those that can't be used here. Looks at files and loads none.
  *
  * PJRT_PLUGIN, a path, comes first and alone. Otherwise: the project's `.venv`, VIRTUAL_ENV, CONDA_PREFIX, the `python3`
- * on PATH, the user's packages. A plugin whose hardware isn't here is passed over.
+ * on PATH, the user's packages, the folders of PYTHONPATH. A plugin whose hardware isn't here is passed over.
  */
 export function discoverPlugins(): { found: Plugin[]; passedOver: PassedOver[] } {
   const passedOver: PassedOver[] = [];

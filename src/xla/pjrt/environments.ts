@@ -7,7 +7,7 @@ import { projectFolders } from '../folders';
 /** A folder of packages, and what it is to the person. */
 export interface PackageFolder {
   readonly folder: string;
-  /** '.venv', 'VIRTUAL_ENV', 'CONDA_PREFIX', 'python3', 'user'. */
+  /** '.venv', 'VIRTUAL_ENV', 'CONDA_PREFIX', 'python3', 'user', 'PYTHONPATH'. */
   readonly source: string;
 }
 
@@ -45,18 +45,21 @@ function activePython(): string[] {
 
 /** All folders of Python packages that a person here would expect plugins in, the project's first. */
 export function packageFolders(): PackageFolder[] {
-  const { VIRTUAL_ENV, CONDA_PREFIX, PYTHONUSERBASE } = process.env;
-  const prefixes: [source: string, prefixes: (string | undefined)[]][] = [
-    ['.venv', projectFolders().map(folder => path.join(folder, '.venv'))],
-    ['VIRTUAL_ENV', [VIRTUAL_ENV]],
-    ['CONDA_PREFIX', [CONDA_PREFIX]],
-    ['python3', activePython()],
-    ['user', [PYTHONUSERBASE || path.join(os.homedir(), '.local')]],
+  const { VIRTUAL_ENV, CONDA_PREFIX, PYTHONUSERBASE, PYTHONPATH = '' } = process.env;
+  const under = (...prefixes: (string | undefined)[]): string[] =>
+    prefixes.flatMap(prefix => (prefix ? packagesUnder(prefix) : []));
+  const places: [source: string, folders: string[]][] = [
+    ['.venv', under(...projectFolders().map(folder => path.join(folder, '.venv')))],
+    ['VIRTUAL_ENV', under(VIRTUAL_ENV)],
+    ['CONDA_PREFIX', under(CONDA_PREFIX)],
+    ['python3', under(...activePython())],
+    ['user', under(PYTHONUSERBASE || path.join(os.homedir(), '.local'))],
+    ['PYTHONPATH', PYTHONPATH.split(path.delimiter).filter(folder => folder && fs.existsSync(folder))],
   ];
   const seen = new Set<string>();
   const found: PackageFolder[] = [];
-  for (const [source, list] of prefixes) {
-    for (const folder of list.flatMap(prefix => (prefix ? packagesUnder(prefix) : []))) {
+  for (const [source, folders] of places) {
+    for (const folder of folders) {
       const real = fs.realpathSync(folder);
       if (!seen.has(real)) found.push({ folder, source });
       seen.add(real);

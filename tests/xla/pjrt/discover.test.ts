@@ -44,6 +44,19 @@ test('the environments that a person would expect, each once', () => {
   expect(packageFolders().filter(place => place.folder === active)).toHaveLength(1);
 });
 
+test('the folders of PYTHONPATH last, and only those that are not known', () => {
+  const active = environment('active');
+  const named = path.join(folder, 'named');
+  fs.mkdirSync(named);
+  process.env.VIRTUAL_ENV = path.join(folder, 'active');
+  process.env.PYTHONPATH = ['', active, path.join(folder, 'missing'), named].join(path.delimiter);
+  const found = packageFolders().filter(place => place.folder.startsWith(folder));
+  expect(found).toEqual([
+    { folder: active, source: 'VIRTUAL_ENV' },
+    { folder: named, source: 'PYTHONPATH' },
+  ]);
+});
+
 test("JAX's plugins by package and version, the newest CUDA first; without the hardware they are passed over", () => {
   const packages = environment('active', CUDA12, CUDA13, 'jax_cuda13_pjrt-0.12.0.1.dist-info/METADATA');
   process.env.VIRTUAL_ENV = path.join(folder, 'active');
