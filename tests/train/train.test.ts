@@ -67,6 +67,27 @@ test('several steps a call are the steps one by one', async () => {
   }
 });
 
+test('a run goes on with another number of steps a call', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar-steps-'));
+  const checkpoint = { folder };
+  try {
+    const whole = await run({});
+    for (const [stopAfter, stepsPerCall] of [
+      [4, 2],
+      [9, 1],
+    ])
+      expect((await run({ stopAfter, stepsPerCall, checkpoint })).result.step).toBe(stopAfter);
+    const { result, weights } = await run({ stepsPerCall: 5, checkpoint });
+    expect(result.step).toBe(14);
+    for (const [name, { data: values }] of weights) {
+      const expected = whole.weights.get(name)!.data;
+      values.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 3));
+    }
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
 test('swa: the mean of the weights at the ends of the cycles, gone on with from a run that had none', async () => {
   const first = { type: 'linear', peak: 0.05, steps: 6 } as const;
   const both = { type: 'sequence', parts: [first, { ...first, steps: 4 }] } as const;
