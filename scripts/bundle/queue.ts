@@ -5,13 +5,21 @@
 import * as path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type SelectedBackend, selectBackend } from '../../src/backends';
+import { firstLine } from '../../src/backends/backend';
+import { whole } from '../../src/cli/numbers';
 import { type Cifar10, loadCifar10 } from '../../src/data';
 import { UserError } from '../../src/errors';
 import { type Experiment, readExperiments } from '../../src/train/experiment';
 import { PRECISIONS, type TrainOptions } from '../../src/train/options';
 import { runExperiment } from '../../src/train/runExperiment';
+import { cacheFolder } from '../../src/xla/folders';
+import { onlyCpu } from '../gpu/onlyCpu';
+import { requireImages } from './images';
 import { readQueue } from './queueFile';
-import { packResults } from './results';
+import { type Packed, packResults } from './results';
+import { runToEnd } from './runToEnd';
+import { shortened } from './shortened';
+import { defaultStepsPerCall } from './stepsPerCall';
 
 /** Where the bundle was unpacked: records, logs and experiments lie there. */
 const root = __dirname;
@@ -19,11 +27,15 @@ const root = __dirname;
 /** Seconds between two packings of the results: what a kill of this program leaves is at most so old. */
 const PACK_SECONDS = 120;
 
+/** The time that files of the bundle have is before this, in milliseconds since 1970: they need not be brought home. */
+const UNPACKED = Date.UTC(2000, 0, 3);
+
 interface QueueOptions {
   minutes: number;
   out?: string;
   only?: string[];
   precision?: TrainOptions['precision'];
+  stepsPerCall?: number;
   cpu?: boolean;
   parts?: [number, number];
   all?: boolean;
@@ -64,6 +76,10 @@ interface Machine {
   until: number;
   signal: AbortSignal;
   precision: TrainOptions['precision'];
+  /** Default: what suits the back end and the model. */
+  stepsPerCall: number | undefined;
+  /** Where errors go whole that are too long to be said. */
+  log: string;
 }
 
 /** Trains one after the other until the time is over, and says how each went. One that fails does not stop the rest. */
@@ -74,8 +90,9 @@ async function trainAll(experiments: readonly Experiment[], machine: Machine): P
     try {
       summary.push(`${name}: ${await trainOne(experiment, machine)}`);
     } catch (error) {
-      summary.push(`${name}: failed, ${(error as Error).message}`);
-      say(`${name} failed: ${(error as Error).stack}`);
+      const said = shortened(error, machine.log);
+      summary.push(`${name}: failed, ${firstLine(error).slice(0, 200)}`);
+      say(`${name} failed: ${said}`);
     }
   }
   return summary;
@@ -85,10 +102,11 @@ async function trainOne(experiment: Experiment, { until, ...machine }: Machine):
   const minutes = (until - Date.now()) / 60_000;
   if (minutes <= 0 || machine.signal.aborted) return 'no time left';
   const { name } = experiment;
-  say(`${name} begins, ${minutes.toFixed(1)} minutes left`);
+  const stepsPerCall = machine.stepsPerCall ?? defaultStepsPerCall(machine.backend.kind, experiment.model);
+  say(`${name} begins, ${minutes.toFixed(1)} minutes left, steps a call: ${stepsPerCall}`);
   const outcome = await runExperiment(experiment, {
     ...machine,
-    minutes,
+    ...{ minutes, stepsPerCall },
     onProgress: p =>
       say(
         `${name} step ${p.step}/${p.steps} loss ${p.loss.toFixed(4)} train error ${p.error.toFixed(2)} % ` +
@@ -102,49 +120,60 @@ async function trainOne(experiment: Experiment, { until, ...machine }: Machine):
   return `${outcome.status}, test error ${outcome.record.finalTestError} %`;
 }
 
-async function main(options: QueueOptions): Promise<void> {
-  const begin = Date.now();
-  const out = options.out && path.resolve(options.out);
-  process.chdir(root); // logs are written relative to it
-  const pack = (): number =>
-    out
-      ? packResults(root, out, {
-          since: options.all || options.minutes === 0 ? 0 : begin,
-          parts: options.parts,
-        })
-      : 0;
+/** Opens the device; nothing is trained on a CPU by mistake. */
+async function openDevice(cpu: boolean | undefined): Promise<SelectedBackend> {
+  const backend = await selectBackend({ prefer: 'xla' });
+  say(backend.why);
+  const reasons = backend.passedOver.map(({ reason }) => `not ${reason}`);
+  reasons.forEach(say);
+  if (backend.kind === 'cpu' && !cpu) throw onlyCpu(reasons, 'trains on it');
+  return backend;
+}
+
+/** Trains until the time is over or a signal comes, and packs now and then what there is. */
+async function trainQueue(options: QueueOptions, begin: number, pack: () => unknown): Promise<void> {
   const experiments = queued(options.only);
-  if (options.minutes > 0) {
-    const backend = await selectBackend({ prefer: 'xla' });
-    say(backend.why);
-    const reasons = backend.passedOver.map(({ reason }) => `not ${reason}`);
-    reasons.forEach(say);
-    if (backend.kind === 'cpu' && !options.cpu)
-      throw new UserError(`There is only a CPU here (${reasons.join('; ') || 'no plugin for a GPU was found: PJRT_PLUGIN names one'}). --cpu trains on it.`); // prettier-ignore
-    const stop = new AbortController();
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-    const packIfPossible = (): void => {
-      try {
-        pack();
-      } catch (error) {
-        say(`The results can't be packed now: ${(error as Error).message}. Training goes on.`);
-      }
-    };
-    const timer = setInterval(packIfPossible, PACK_SECONDS * 1000);
-    const until = begin + options.minutes * 60_000;
-    const { precision } = options;
-    const machine = { backend, data: await loadCifar10(), until, signal: stop.signal, precision };
-    const summary = await trainAll(experiments, machine);
-    clearInterval(timer);
-    console.log(summary.join('\n'));
-  } else if (!out) console.log(experiments.map(({ name, model }) => `${name} (${model})`).join('\n'));
-  const parts = pack();
-  if (!out) return;
+  requireImages(root);
+  const backend = await openDevice(options.cpu);
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  const timer = setInterval(() => {
+    try {
+      pack();
+    } catch (error) {
+      say(`The results can't be packed now: ${firstLine(error)}. Training goes on.`);
+    }
+  }, PACK_SECONDS * 1000);
+  const { precision, stepsPerCall } = options;
+  const summary = await trainAll(experiments, {
+    ...{ backend, precision, stepsPerCall, data: await loadCifar10(), signal: stop.signal },
+    until: begin + options.minutes * 60_000,
+    log: options.out ?? root,
+  });
+  clearInterval(timer);
+  console.log(summary.join('\n'));
+}
+
+function tellPacked({ results, cache }: Packed, out: string): void {
+  if (results + cache === 0) return console.log('Nothing has changed: there are no results to bring home.');
   console.log(
-    parts === 0
-      ? 'Nothing has changed: there are no results to bring home.'
-      : `${parts} parts of results in ${out}. Bring them home, then: npm run bundle -- collect FOLDER`,
+    `${results} parts of results in ${out}. Bring them home, then: npm run bundle -- collect FOLDER`,
   );
+  if (cache)
+    console.log(`${cache} parts more, cache.zip.001 …: what XLA measured and compiled, which saves time on a next machine.`); // prettier-ignore
+}
+
+async function main(given: QueueOptions): Promise<void> {
+  const begin = Date.now();
+  const out = given.out && path.resolve(given.out);
+  const options = { ...given, out };
+  process.chdir(root); // logs are written relative to it
+  const since = options.all || options.minutes === 0 ? UNPACKED : begin;
+  const pack = () => out && packResults(root, out, { since, parts: options.parts, cache: cacheFolder() });
+  if (options.minutes > 0) await trainQueue(options, begin, pack);
+  else if (!out) for (const { name, model } of queued(options.only)) console.log(`${name} (${model})`);
+  const packed = pack();
+  if (out && packed) tellPacked(packed, out);
 }
 
 const program = new Command('run-queue')
@@ -159,15 +188,14 @@ const program = new Command('run-queue')
   .addOption(
     new Option('--precision <name>', "in place of the experiments' own (float32)").choices([...PRECISIONS]),
   )
+  .option(
+    '--steps-per-call <n>',
+    'steps that are one program of the device (default: 20 on a GPU, else 1)',
+    whole(1),
+  )
   .option('--cpu', 'trains even where there is only a CPU')
   .option('--parts <from-to>', 'leaves only these parts of the results in the folder', range)
   .option('--all', 'results of earlier calls too, not only what this one changed')
   .action(main);
 
-program.parseAsync().then(
-  () => process.exit(),
-  (error: unknown) => {
-    console.error(error instanceof UserError ? error.message : error);
-    process.exit(1);
-  },
-);
+void runToEnd(program, root);

@@ -1,7 +1,9 @@
+import { createHash } from 'crypto';
 import * as fs from 'fs';
 import * as os from 'os';
 import * as path from 'path';
-import { collectResults, packResults, PART_BYTES } from '../../scripts/bundle/results';
+import { zipSync } from 'fflate';
+import { cacheFiles, collectResults, packResults, PART_BYTES } from '../../scripts/bundle/results';
 import { readQueue } from '../../scripts/bundle/queueFile';
 import { CheckpointFolder } from '../../src/train/checkpoint';
 
@@ -35,8 +37,7 @@ const there = {
 
 test('what is worth it comes home, to the byte, in parts of at most 15 MB', () => {
   write('there', there);
-  const parts = packResults(at('there'), at('out'));
-  expect(parts).toBe(3);
+  expect(packResults(at('there'), at('out'))).toEqual({ results: 3, cache: 0 });
   for (const name of fs.readdirSync(at('out')))
     expect(fs.statSync(at('out', name)).size).toBeLessThanOrEqual(15e6);
   const written = collectResults([at('out')], at('home'));
@@ -53,10 +54,12 @@ test('what is worth it comes home, to the byte, in parts of at most 15 MB', () =
 
 test('parts may come in several trips', () => {
   write('there', there);
-  expect(packResults(at('there'), at('trip1'), { parts: [1, 2] })).toBe(3);
-  expect(packResults(at('there'), at('trip2'), { parts: [3, 9] })).toBe(3);
+  expect(packResults(at('there'), at('trip1'), { parts: [1, 2] }).results).toBe(3);
+  expect(packResults(at('there'), at('trip2'), { parts: [3, 9] }).results).toBe(3);
   expect(fs.readdirSync(at('trip2')).sort()).toEqual(['results.json', 'results.zip.003']);
-  expect(() => collectResults([at('trip1')], at('home'))).toThrow(/Of 3 parts, these are missing: 3/);
+  expect(() => collectResults([at('trip1')], at('home'))).toThrow(
+    /Of 3 parts, these are missing: results.zip.003/,
+  );
   expect(fs.existsSync(at('home'))).toBe(false);
   expect(collectResults([at('trip1'), at('trip2')], at('home'))).toHaveLength(5);
 });
@@ -68,9 +71,9 @@ test('only what changed is sent, and an older sending is removed', () => {
   for (const name of Object.keys(there)) fs.utimesSync(at('there', name), old, old);
   fs.utimesSync(at('there/records/done.json'), new Date(), new Date());
   const since = Date.now() - 30_000;
-  expect(packResults(at('there'), at('out'), { since })).toBe(1);
+  expect(packResults(at('there'), at('out'), { since }).results).toBe(1);
   expect(collectResults([at('out')], at('home'))).toEqual(['records/done.json']);
-  expect(packResults(at('there'), at('out'), { since: Date.now() + 1000 })).toBe(0);
+  expect(packResults(at('there'), at('out'), { since: Date.now() + 1000 })).toEqual({ results: 0, cache: 0 });
   expect(fs.readdirSync(at('out'))).toEqual([]);
 });
 
@@ -113,11 +116,76 @@ test('damage and strangers are refused, and nothing is written', () => {
   const part = contents('out', 'results.zip.002');
   part[100] ^= 1;
   fs.writeFileSync(at('out/results.zip.002'), part);
-  expect(() => collectResults([at('out')], at('home'))).toThrow(/damaged: their check sum differs/);
+  expect(() => collectResults([at('out')], at('home'))).toThrow(/damaged: the check sum differs/);
   write('other', { 'records/other.json': '{}' });
   packResults(at('other'), at('out2'));
   expect(() => collectResults([at('out'), at('out2')], at('home'))).toThrow(/parts of different results/);
+  fs.writeFileSync(at('out2/results.zip.001'), zipSync({ 'records/../../passwd': new Uint8Array(1) }));
+  const list = {
+    parts: 1,
+    sha256: createHash('sha256').update(contents('out2', 'results.zip.001')).digest('hex'),
+  };
+  fs.writeFileSync(at('out2/results.json'), JSON.stringify(list));
+  expect(() => collectResults([at('out2')], at('home'))).toThrow(/which no run writes/);
   expect(fs.existsSync(at('home'))).toBe(false);
+});
+
+const program = (platform: string) => `programs/${platform}-${'0'.repeat(64)}.xla`;
+const cache = {
+  'autotune/fusion.textproto': 'the fastest kernel',
+  [program('cuda')]: PART_BYTES,
+  [program('cpu')]: 'of a processor',
+  [`programs/${'0'.repeat(64)}.xla`]: 'of an older version, and so of nobody knows what',
+  [`programs/cuda-${'0'.repeat(64)}.123.draft`]: 'half a program',
+  'plugins.json': '{}',
+};
+const KEPT = ['autotune/fusion.textproto', program('cuda')];
+
+test('what XLA measured and compiled for a GPU comes home in parts of its own', () => {
+  write('there', there);
+  write('elsewhere', cache);
+  expect(cacheFiles(at('elsewhere'))).toEqual(KEPT);
+  const pack = (parts?: [number, number]) =>
+    packResults(at('there'), at('out'), { cache: at('elsewhere'), parts });
+  expect(pack()).toEqual({ results: 3, cache: 2 });
+  const written = collectResults([at('out')], at('home'));
+  expect(written.slice(5)).toEqual(KEPT.map(name => `.cache/xla/${name}`));
+  for (const name of KEPT)
+    expect(contents('home', `.cache/xla/${name}`).equals(contents('elsewhere', name))).toBe(true);
+
+  // Its parts are the last, and the others do without them.
+  pack([2, 4]);
+  const sent = ['cache.json', 'cache.zip.001', 'results.json', 'results.zip.002', 'results.zip.003'];
+  expect(fs.readdirSync(at('out')).sort()).toEqual(sent);
+  pack([1, 3]);
+  const warnings: string[] = [];
+  expect(collectResults([at('out')], at('later'), text => void warnings.push(text))).toHaveLength(5);
+  expect(warnings).toEqual([
+    expect.stringMatching(/left out: Of 2 parts.* missing: cache.zip.001, cache.zip.002/),
+  ]);
+});
+
+test('what XLA compiled comes home alone where no run has written', () => {
+  write('there/.cache/xla', cache);
+  expect(packResults(at('there'), at('out'))).toEqual({ results: 0, cache: 2 });
+  expect(collectResults([at('out')], at('home'))).toEqual(KEPT.map(name => `.cache/xla/${name}`));
+});
+
+test('parts that lie there already are not written again', () => {
+  write('there', there);
+  write('there/.cache/xla', cache);
+  const parts = ['results.zip.001', 'cache.zip.001'];
+  const times = () => parts.map(name => fs.statSync(at('out', name)).ctimeMs);
+  const packed = packResults(at('there'), at('out'));
+  const first = times();
+  expect(packResults(at('there'), at('out'))).toEqual(packed);
+  expect(times()).toEqual(first);
+  fs.utimesSync(at('there/records/done.json'), new Date(), new Date(0));
+  packResults(at('there'), at('out'));
+  expect(times().map((time, i) => time === first[i])).toEqual([false, true]);
+  fs.rmSync(at('out', 'cache.zip.002'));
+  packResults(at('there'), at('out'));
+  expect(fs.existsSync(at('out', 'cache.zip.002'))).toBe(true);
 });
 
 test('a queue names files that exist', () => {
