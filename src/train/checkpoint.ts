@@ -10,9 +10,9 @@ import { z } from 'zod';
 import { removePartials, replaceFile, requireWritable } from '../atomicFile';
 import { UserError } from '../errors';
 import { agreeUpTo, type Schedule } from './schedule';
-import { decodeSafetensors, encodeSafetensors, type NamedArrays } from '../weights';
+import { CHECKPOINT_FORMAT, decodeSafetensors, encodeSafetensors, type NamedArrays } from '../weights';
 
-const FORMAT = 'cifar-ts checkpoint 1';
+const FORMAT = `${CHECKPOINT_FORMAT} 1`;
 
 /** JSON has no infinity, which a loss can reach. */
 const loss = z.number().or(z.null().transform(() => Infinity));

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { replaceFile } from '../atomicFile';
@@ -14,7 +14,10 @@ import { decodeSafetensors, encodeSafetensors, type EncodeOptions } from './safe
  * @throws UserError when there is no such file, or it is of another kind, or damaged.
  */
 export function readArrays(path: string): { arrays: NamedArrays; metadata: Record<string, string> } {
-  if (!existsSync(path)) throw new UserError(`There is no file '${path}'; check the path.`);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw new UserError(`There is no file '${path}'; check the path.`);
+  if (stat.isDirectory())
+    throw new UserError(`'${path}' is a folder; name a .safetensors or .npz file in it.`);
   const extension = extname(path);
   if (extension === '.npz') return { arrays: decodeNpz(readFileSync(path), path), metadata: {} };
   if (extension === '.safetensors') {
@@ -22,6 +25,22 @@ export function readArrays(path: string): { arrays: NamedArrays; metadata: Recor
     return { arrays: tensors, metadata };
   }
   throw new UserError(`'${path}' is neither .safetensors nor .npz; convert it to one of these.`);
+}
+
+/** What the format of a training checkpoint is called in its metadata, before its version. */
+export const CHECKPOINT_FORMAT = 'cifar-ts checkpoint';
+
+/**
+ * As `readArrays`, of weights only.
+ * @throws UserError also when it is a checkpoint, which holds more than weights and other names.
+ */
+export function readWeightArrays(path: string): ReturnType<typeof readArrays> {
+  const found = readArrays(path);
+  if (found.metadata.format?.startsWith(CHECKPOINT_FORMAT))
+    throw new UserError(
+      `'${path}' is a checkpoint, which a training goes on from; its weights are best.safetensors and final.safetensors in the same folder: name one of these.`,
+    );
+  return found;
 }
 
 /**
@@ -37,11 +56,11 @@ export async function saveWeights(model: tf.LayersModel, path: string, options: 
 /**
  * Loads weights that `saveWeights` wrote (or any .safetensors or .npz with the model's own names) into a model.
  * @returns the file's metadata.
- * @throws UserError when the file can't be read, or listing what is missing, surplus and of another shape; the model is then
- * left as it was.
+ * @throws UserError when the file can't be read or is a checkpoint, listing what is missing, surplus and of another shape, or naming
+ * what is not finite; the model is then left as it was.
  */
 export function loadWeights(model: tf.LayersModel, path: string): Record<string, string> {
-  const { arrays, metadata } = readArrays(path);
+  const { arrays, metadata } = readWeightArrays(path);
   writeWeights(model, arrays, `'${path}'`);
   return metadata;
 }

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors';
 import { elementCount, type NamedArray, type NamedArrays } from './arrays';
-import { readArrays } from './files';
+import { readWeightArrays } from './files';
 import { modelWeights, shortList, writeWeights } from './modelWeights';
 
 /** Options of `importWeights`. */
@@ -59,7 +59,7 @@ export function importWeights(
   options: ImportOptions = {},
 ): ImportedWeight[] {
   const path = typeof source === 'string' ? `'${source}'` : 'the source';
-  const arrays = typeof source === 'string' ? readArrays(source).arrays : source;
+  const arrays = typeof source === 'string' ? readWeightArrays(source).arrays : source;
   const { layout = 'keras', mapping = {} } = options;
   const sorted = typeof source === 'string' && source.endsWith('.safetensors');
   const order = options.order ?? (layout === 'torch' && !sorted ? 'file' : 'natural');

@@ -1,5 +1,5 @@
 export { type NamedArray, type NamedArrays } from './arrays';
-export { loadWeights, PRETRAINED_FOLDER, pretrainedPath, readArrays, saveWeights } from './files';
+export { CHECKPOINT_FORMAT, loadWeights, PRETRAINED_FOLDER, pretrainedPath, readArrays, saveWeights } from './files';
 export { exportTfjs } from './exportTfjs';
 export { portableModel } from './portable';
 export { importWeights, type ImportOptions, type ImportedWeight } from './importWeights';

@@ -66,7 +66,7 @@ export function shortList(items: readonly string[], most = 8): string {
 /**
  * Gives a model the weights of the same names.
  * @param source where the arrays come from, for errors.
- * @throws UserError listing what is missing, surplus and of another shape; the model is then left as it was.
+ * @throws UserError listing what is missing, surplus and of another shape, or what is not finite; the model is then left as it was.
  */
 export function writeWeights(model: tf.LayersModel, arrays: NamedArrays, source: string): void {
   const { missing, surplus, otherShape } = compareWeights(model, arrays);
@@ -78,6 +78,12 @@ export function writeWeights(model: tf.LayersModel, arrays: NamedArrays, source:
   if (problems.length) {
     throw new UserError(
       `${source} does not fit the model '${model.name}' (${problems.join('; ')}); take the weights of this architecture, or importWeights with a mapping.`,
+    );
+  }
+  const diverged = [...arrays].flatMap(([name, { data }]) => (data.every(Number.isFinite) ? [] : [name]));
+  if (diverged.length) {
+    throw new UserError(
+      `${source} holds NaN or infinity in ${shortList(diverged)}, as after a training that diverged; take other weights.`,
     );
   }
   for (const { name, variable } of modelWeights(model)) assign(variable, arrays.get(name)!);

@@ -2,10 +2,29 @@ import * as fs from 'fs';
 import * as tf from '@tensorflow/tfjs';
 import { zipSync } from 'fflate';
 import { createModel, resnet } from '../../src/models';
-import { decodeNpz, loadWeights, modelWeights, pretrainedPath, readArrays, saveWeights } from '../../src/weights';
+import { CheckpointFolder } from '../../src/train/checkpoint';
+import {
+  decodeNpz,
+  importWeights,
+  loadWeights,
+  modelWeights,
+  pretrainedPath,
+  readArrays,
+  readWeights,
+  saveWeights,
+  writeWeights,
+} from '../../src/weights';
 import { python, snapshot, temporaryFolder, testWithPython } from './helpers';
 
 const folder = temporaryFolder();
+
+/** A checkpoint in the folder of a run. */
+function savedCheckpoint(run: string): string {
+  const checkpoints = new CheckpointFolder(run);
+  const state = { step: 1, startedAt: '', seconds: 1, metered: 0, curve: [], trainCurve: [], settings: {} };
+  checkpoints.save({ state, arrays: new Map() });
+  return checkpoints.current;
+}
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -84,6 +103,25 @@ test.each([0, 6] as const)('whatever byte of an .npz (compression level %i) is f
     }
   }
   expect(refused).toBeGreaterThan(values.byteLength / 2);
+});
+
+test('a folder, a checkpoint and weights that are no numbers are told as such', async () => {
+  fs.mkdirSync(folder.file('folder.safetensors'));
+  expect(() => readArrays(folder.file('folder.safetensors'))).toThrow(/folder\.safetensors' is a folder; name a/);
+
+  const model = resnet({ depth: 8, seed: 1 });
+  const current = savedCheckpoint(folder.file('run'));
+  for (const load of [loadWeights, importWeights])
+    expect(() => load(model, current)).toThrow(/'.*checkpoint\.safetensors' is a checkpoint, .* best\.safetensors and final\.safetensors/); // prettier-ignore
+
+  const before = await snapshot(model);
+  for (const value of [NaN, Infinity]) {
+    const arrays = await readWeights(model);
+    arrays.get('logits/bias')!.data[3] = value;
+    const load = () => writeWeights(model, arrays, 'the file');
+    expect(load).toThrow('the file holds NaN or infinity in logits/bias, as after a training that diverged');
+  }
+  expect(await snapshot(model)).toEqual(before);
 });
 
 test('createModel takes a path as pretrained', async () => {
