@@ -59,7 +59,7 @@ function vggName(model: string): Found {
 
 function resnetName(model: string, parameters: Record<string, unknown>): Found {
   const options: CreateOptions = {};
-  const dropout = number(parameters, 'dropout');
+  const dropout = number(parameters, 'dropout', 1);
   if (dropout !== undefined) options.dropout = dropout;
   const wide = /^(?:cifar_)?WRN_(16_4|40_4|16_8|28_10)$/.exec(model)?.[1];
   const asked = parameters['shortcut_type'] ?? parameters['shortcut_mode'];
@@ -88,10 +88,13 @@ function resnetName(model: string, parameters: Record<string, unknown>): Found {
   return { name: `resnet${depth}${depth > 110 ? '' : version}`, family: 'resnet', options };
 }
 
-function number(parameters: Record<string, unknown>, key: string): number | undefined {
+/** The number of at least 0, and below `below`, that a parameter is. */
+function number(parameters: Record<string, unknown>, key: string, below = Infinity): number | undefined {
   const value = parameters[key];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'number')
     throw new UserError(`model_parameters.${key} is '${String(value)}'; give a number.`);
-  return value;
+  if (value >= 0 && value < below) return value;
+  const limit = below < Infinity ? ` and below ${below}` : '';
+  throw new UserError(`model_parameters.${key} is ${value}; give a number of at least 0${limit}.`);
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../errors';
+import { didYouMean } from '../similar';
 
 /** How batch normalization behaves; shared by every such layer of a model. */
 export interface BatchNormOptions {
@@ -58,7 +59,8 @@ export function requireOneOf<T extends string>(
 export function requireKnownKeys(what: string, options: object, known: readonly string[]): void {
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new UserError(`${what} has no option '${key}'; its options are ${known.join(', ')}.`);
+      const meant = didYouMean(key, known);
+      throw new UserError(`${what} has no option '${key}'${meant}; its options are ${known.join(', ')}.`);
     }
   }
 }

@@ -2,13 +2,24 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { type Document, isMap, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  visit,
+} from 'yaml';
 import { type z } from 'zod';
 import { UserError } from '../errors';
 import { type CreateOptions, createModel, findModel, fromSeed } from '../models';
+import { didYouMean } from '../similar';
 import {
   type ExperimentFile,
   experimentSchema,
+  knownKeys,
   ownModelParameters,
   type ScheduleFile,
 } from './experimentSchema';
@@ -59,24 +70,68 @@ export function readExperiments(file: string, seed?: number): Experiment[] {
 /** As `readExperiments`, from text; `file` is for errors and records. */
 export function parseExperiments(text: string, file: string, seed?: number): Experiment[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  // Merge keys (<<) are no part of YAML 1.2, but of what PyYAML reads.
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const experiments: Experiment[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
+    const place: Place = at => {
+      const offset = typeof at === 'number' ? at : offsetOf(document, at);
+      return `${file}:${lines.linePos(offset).line}`;
+    };
     const problem = document.errors[0];
-    if (problem) throw new UserError(`${file}:${lines.linePos(problem.pos[0]).line}: ${problem.message}`);
+    if (problem) throw new UserError(`${place(problem.pos[0])}: ${problem.message}`);
     if (document.contents === null) continue;
-    const lineOf = (at: readonly PropertyKey[]): number => lines.linePos(offsetOf(document, at)).line;
-    const experiment = toExperiment(document.toJS(), file, lineOf, seed);
+    const experiment = toExperiment(valuesOf(document, place), file, place, seed);
     if (experiments.some(({ name }) => name === experiment.name)) {
-      const line = lineOf(['train_parameters', 'run_name']);
-      throw new UserError(
-        `${file}:${line}: run_name '${experiment.name}' was given above; each run needs its own.`,
-      );
+      const where = place(['train_parameters', 'run_name']);
+      throw new UserError(`${where}: run_name '${experiment.name}' was given above; each run needs its own.`);
     }
     experiments.push(experiment);
   }
   return experiments;
 }
+
+/** 'FILE:LINE' of a field, or of an offset in the text. */
+type Place = (at: readonly PropertyKey[] | number) => string;
+
+/**
+ * A document as plain values, aliases and merge keys resolved.
+ * @throws UserError when it is empty, or they can't be resolved
+ */
+function valuesOf(document: Document.Parsed, place: Place): unknown {
+  if (isScalar(document.contents) && document.contents.value === null)
+    throw new UserError(
+      `${place(document.range[0])}: an empty document: write an experiment below the ---, or take the --- away.`,
+    );
+  const { aliases, merges } = references(document);
+  const lost = aliases.find(alias => !alias.resolve(document));
+  if (lost)
+    throw new UserError(
+      `${place(offsetIn(lost))}: the alias *${lost.source} repeats nothing: put the anchor &${lost.source} above it, in the same document.`,
+    );
+  try {
+    return document.toJS();
+  } catch (error) {
+    if (error instanceof ReferenceError)
+      throw new UserError(`${place(offsetIn(aliases[0]))}: aliases repeat too much: write it out, or less.`);
+    throw new UserError(
+      `${place(offsetIn(merges[0]))}: << takes a mapping or an alias of one (${(error as Error).message}).`,
+    );
+  }
+}
+
+/** What stands for something else, in the order of the text. */
+function references(document: Document): { aliases: Alias[]; merges: Node[] } {
+  const aliases: Alias[] = [];
+  const merges: Node[] = [];
+  visit(document, {
+    Alias: (_key, alias) => void aliases.push(alias),
+    Scalar: (role, scalar) => void (role === 'key' && scalar.source === '<<' && merges.push(scalar)),
+  });
+  return { aliases, merges };
+}
+
+const offsetIn = (node: Node | undefined): number => node?.range?.[0] ?? 0;
 
 /** Where the value, or its key, stands in the text; for what is missing, the nearest thing that is there. */
 function offsetOf(document: Document, at: readonly PropertyKey[]): number {
@@ -96,21 +151,18 @@ function offsetOf(document: Document, at: readonly PropertyKey[]): number {
   return (document.contents as Node).range?.[0] ?? 0;
 }
 
-type LineOf = (at: readonly PropertyKey[]) => number;
-
-function toExperiment(config: unknown, file: string, lineOf: LineOf, seed?: number): Experiment {
-  const checked = experimentSchema.safeParse(config);
-  if (!checked.success) throw new UserError(describeIssues(checked.error, file, lineOf));
-  const document = checked.data;
+function toExperiment(config: unknown, file: string, place: Place, seed?: number): Experiment {
+  const document = checked(experimentSchema, config, place);
+  if (document.module === 'models')
+    checked(ownModelParameters, document.model_parameters ?? {}, place, ['model_parameters']);
   const { train_parameters: own } = document;
-  if (seed !== undefined && seed !== (own.seed ?? 0)) {
-    return toExperiment(withSeed(config as ExperimentFile, seed), file, lineOf);
-  }
+  if (seed !== undefined && seed !== (own.seed ?? 0))
+    return toExperiment(withSeed(config as ExperimentFile, seed), file, place);
   try {
     return build(document, config, file);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${file}:${lineOf(fieldOf(error.message, document))}: ${error.message}`);
+    throw new UserError(`${place(fieldOf(error.message, document))}: ${error.message}`);
   }
 }
 
@@ -121,11 +173,17 @@ function withSeed(config: ExperimentFile, seed: number): ExperimentFile {
   return { ...config, train_parameters: { ...own, seed, run_name } };
 }
 
-function describeIssues(error: z.ZodError, file: string, lineOf: LineOf): string {
-  return error.issues
-    .flatMap(issue => fieldsOf(issue))
-    .map(({ at, message }) => `${file}:${lineOf(at)}: ${at.join('.') || 'the document'}: ${message}`)
-    .join('; ');
+/**
+ * The value that stands at `at` of a document, if it is as the schema has it.
+ * @throws UserError naming file, line and field of whatever is wrong in it
+ */
+function checked<T>(schema: z.ZodType<T>, value: unknown, place: Place, at: readonly PropertyKey[] = []): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues
+    .flatMap(issue => fieldsOf(issue, at))
+    .map(field => `${place(field.at)}: ${field.at.join('.') || 'the document'}: ${field.message}`);
+  throw new UserError(problems.join('; '));
 }
 
 type FieldIssues = z.core.$ZodIssue[];
@@ -138,7 +196,11 @@ interface FieldIssue {
 function fieldsOf(issue: z.core.$ZodIssue, parent: readonly PropertyKey[] = []): FieldIssue[] {
   const at = [...parent, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(key => ({ at: [...at, key], message: 'there is no such key' }));
+    const known = knownKeys(at);
+    return issue.keys.map(key => ({
+      at: [...at, key],
+      message: `there is no such key${didYouMean(key, known)}`,
+    }));
   }
   // Of the things that it may be, the one that it was meant as: of the right type, at least.
   const branches: FieldIssues[] = issue.code === 'invalid_union' ? issue.errors : [];
@@ -214,14 +276,10 @@ function findArchitecture(document: ExperimentFile): { name: string; options: Cr
     const { l2 = 0, ...others } = options; // the trainer's weight decay does what the regularizer would
     return { name, options: others, l2 };
   }
-  const checked = ownModelParameters.safeParse(parameters ?? {});
-  if (!checked.success) {
-    const { path: at, message } = checked.error.issues[0];
-    throw new UserError(`model_parameters${at.length > 0 ? `.${at.join('.')}` : ''}: ${message}`);
-  }
   if (given.weight_decay === undefined)
     throw new UserError(`model '${model}' by its own name has no default weight decay: give weight_decay.`);
-  return { name: findModel(model).name, options: checked.data, l2: 0 };
+  const options = ownModelParameters.parse(parameters ?? {}); // checked before, where its place is known
+  return { name: findModel(model).name, options, l2: 0 };
 }
 
 /** @param perEpoch steps an epoch */

@@ -14,35 +14,45 @@ const lengthRule = [
 ] as const;
 
 const decay = (type: 'linear' | 'cosine') =>
-  z.strictObject({
-    type: z.literal(type),
-    peak: z.number().positive(),
-    ...length,
-    warmup_steps: z.number().int().min(0).optional(),
-    warmup_epochs: z.number().min(0).optional(),
-    final: z.number().min(0).optional(),
-  });
-
-const oneSchedule = z
-  .discriminatedUnion('type', [
-    decay('linear'),
-    decay('cosine'),
-    z.strictObject({
-      type: z.literal('one_cycle'),
+  z
+    .strictObject({
+      type: z.literal(type),
       peak: z.number().positive(),
       ...length,
-      rise_share: z.number().positive().optional(),
-      start_divisor: z.number().positive().optional(),
-      tail_share: z.number().min(0).optional(),
+      warmup_steps: z.number().int().min(0).optional(),
+      warmup_epochs: z.number().min(0).optional(),
       final: z.number().min(0).optional(),
-    }),
-  ])
-  .refine(...lengthRule);
+    })
+    .refine(given => given.warmup_steps === undefined || given.warmup_epochs === undefined, {
+      path: ['warmup_steps'],
+      message: 'give warmup_steps or warmup_epochs, one of the two',
+    });
+
+const schedules = [
+  decay('linear'),
+  decay('cosine'),
+  z.strictObject({
+    type: z.literal('one_cycle'),
+    peak: z.number().positive(),
+    ...length,
+    rise_share: z.number().positive().optional(),
+    start_divisor: z.number().positive().optional(),
+    tail_share: z.number().min(0).optional(),
+    final: z.number().min(0).optional(),
+  }),
+] as const;
+
+const oneSchedule = z.discriminatedUnion('type', schedules).refine(...lengthRule);
 
 /** One schedule, or a list of them, one after the other. */
 const schedule = z.union([oneSchedule, z.array(oneSchedule).min(1)]);
 
 export type ScheduleFile = z.infer<typeof oneSchedule>;
+
+const batchNorm = z.strictObject({
+  epsilon: z.number().positive().optional(),
+  momentum: z.number().min(0).lt(1).optional(),
+});
 
 /** `model_parameters` of a model by its own name (module 'models'). */
 export const ownModelParameters = z.strictObject({
@@ -50,9 +60,7 @@ export const ownModelParameters = z.strictObject({
   dropout: z.number().min(0).lt(1).optional(),
   padding: z.enum(['same', 'symmetric']).optional(),
   pretrained: z.union([z.boolean(), z.string()]).optional(),
-  batchNorm: z
-    .strictObject({ epsilon: z.number().positive().optional(), momentum: z.number().min(0).lt(1).optional() })
-    .optional(),
+  batchNorm: batchNorm.optional(),
 });
 
 const trainParameters = z
@@ -103,3 +111,12 @@ export const experimentSchema = z.strictObject({
 });
 
 export type ExperimentFile = z.infer<typeof experimentSchema>;
+
+/** The keys that are known in the mapping at `at` of a document; of a schedule, those of every type. */
+export function knownKeys([first, second]: readonly PropertyKey[]): string[] {
+  if (first === undefined) return Object.keys(experimentSchema.shape);
+  if (first === 'model_parameters')
+    return Object.keys(second === undefined ? ownModelParameters.shape : batchNorm.shape);
+  if (second === undefined) return Object.keys(trainParameters.shape);
+  return schedules.flatMap(({ shape }) => Object.keys(shape));
+}

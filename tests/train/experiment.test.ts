@@ -83,11 +83,23 @@ train_parameters:
   ${train}
 ${more}`;
 
-test.each([
+const byOwnName = (parameters: string): string => `module: models
+model: resnet20_v2
+model_parameters:
+  ${parameters}
+train_parameters: { logdir: logs, run_name: x, weight_decay: 0 }`;
+
+/** A list of lists of … of ones, each of which repeats the one before nine times. */
+function laughs(depth: number): string {
+  const lists = Array.from({ length: depth }, (_, i) => `&a${i + 1} [${Array(9).fill(`*a${i}`).join(', ')}]`);
+  return `[&a0 [1, 1, 1, 1, 1, 1, 1, 1, 1], ${lists.join(', ')}]`;
+}
+
+test.each<[string, string, string | RegExp]>([
   [
     'an unknown key',
     minimal('log_intervall: 5'),
-    'f.yaml:8: train_parameters.log_intervall: there is no such key',
+    "f.yaml:8: train_parameters.log_intervall: there is no such key (did you mean 'log_interval'?)",
   ],
   ['a wrong type', minimal('nesterov: maybe'), 'f.yaml:8: train_parameters.nesterov'],
   [
@@ -109,17 +121,23 @@ test.each([
   ['an unknown module', minimal('').replace('Resnets', 'Resnet'), 'f.yaml:1: module'],
   [
     'a model parameter',
-    minimal('').replace('shortcut_type', 'shortcut'),
-    'f.yaml:4: model_parameters has no option',
+    minimal('').replace('shortcut_type', 'shortcut_typ'),
+    "f.yaml:4: model_parameters has no option 'shortcut_typ' (did you mean 'shortcut_type'?); its options are ",
   ],
   ['a bad shortcut', minimal('').replace('type: A', 'type: C'), 'f.yaml:4: model_parameters.shortcut_type'],
   ['a missing key', minimal('').replace('  run_name: x\n', ''), 'f.yaml:5: train_parameters.run_name'],
   ['broken YAML', minimal('lr_values: [0.1'), 'f.yaml:'],
   [
     'a misspelt key of a schedule',
-    minimal('schedule: { type: linear, peak: 1, steps: 5, warmup: 1 }'),
-    'f.yaml:8: train_parameters.schedule.warmup: there is no such key',
+    minimal('schedule: { type: linear, peak: 1, steps: 5, warmup_step: 1 }'),
+    "f.yaml:8: train_parameters.schedule.warmup_step: there is no such key (did you mean 'warmup_steps'?)",
   ],
+  [
+    'a misspelt key of the document',
+    `recpie: x\n${minimal('')}`,
+    "f.yaml:1: recpie: there is no such key (did you mean 'recipe'?)",
+  ],
+  ['a key that is like no other', `other: x\n${minimal('')}`, /^f\.yaml:1: other: there is no such key$/],
   [
     'a wrong part of a schedule',
     minimal('schedule: [{ type: linear, peak: 1, steps: 5 }, { type: linear, peak: -1, steps: 5 }]'),
@@ -143,10 +161,72 @@ test.each([
     minimal('weight_decay: 1').replace('shortcut_type: A', 'l2_reg: 1'),
     'say the same',
   ],
+  [
+    'an alias without anchor',
+    minimal('seed: *other'),
+    'f.yaml:8: the alias *other repeats nothing: put the anchor &other above it, in the same document.',
+  ],
+  [
+    'an anchor of another document',
+    `${minimal('seed: &seed 1')}---\n${minimal('seed: *seed')}`,
+    'f.yaml:17: the alias *seed repeats nothing',
+  ],
+  ['too many aliases', minimal(`lr_values: ${laughs(9)}`), 'f.yaml:8: aliases repeat too much'],
+  ['what can not be merged', minimal('<<: 5'), 'f.yaml:8: << takes a mapping or an alias of one'],
+  [
+    'a wrong value that is merged in',
+    minimal('schedule: [&a { type: cosine, peak: -1, steps: 5 },', '    { <<: *a, steps: 6 }]'),
+    'f.yaml:8: train_parameters.schedule.0.peak: Too small: expected number to be >0; f.yaml:9: train_parameters.schedule.1.peak: ',
+  ],
+  ['an empty document', '---\n---\n', 'f.yaml:1: an empty document: write an experiment below the ---'],
+  ['an empty document at the end', `${minimal('')}---\n`, 'f.yaml:9: an empty document'],
+  [
+    'a warm-up given twice',
+    minimal('schedule: { type: linear, peak: 1, steps: 5, warmup_steps: 1, warmup_epochs: 0 }'),
+    'f.yaml:8: train_parameters.schedule.warmup_steps: give warmup_steps or warmup_epochs, one of the two',
+  ],
+  [
+    'a negative l2',
+    minimal('').replace('shortcut_type: A', 'l2_reg: -1'),
+    'f.yaml:4: model_parameters.l2_reg is -1; give a number of at least 0.',
+  ],
+  [
+    'too much dropout',
+    minimal('').replace('shortcut_type: A', 'dropout: 1'),
+    'f.yaml:4: model_parameters.dropout is 1; give a number of at least 0 and below 1.',
+  ],
+  [
+    'a parameter of a model by its own name',
+    byOwnName('dropot: 0.1'),
+    "f.yaml:4: model_parameters.dropot: there is no such key (did you mean 'dropout'?)",
+  ],
+  [
+    'a parameter within one',
+    byOwnName('batchNorm: { epsilom: 0.1 }'),
+    "f.yaml:4: model_parameters.batchNorm.epsilom: there is no such key (did you mean 'epsilon'?)",
+  ],
   ['a name that leaves the folder', minimal('').replace('run_name: x', 'run_name: ../x'), 'f.yaml:7: '],
 ])('%s is named with file and line', (_what, text, message) => {
   expect(() => parseExperiments(text, 'f.yaml')).toThrow(UserError);
   expect(() => parseExperiments(text, 'f.yaml')).toThrow(message);
+});
+
+test('merge keys are what PyYAML makes of them: what is given beside them goes before, the first of several before the others', () => {
+  const parts = [
+    '&a { type: cosine, peak: 0.1, steps: 5, warmup_steps: 1 }',
+    '&b { <<: *a, peak: 0.2 }',
+    '{ steps: 7, <<: [*b, *a] }',
+  ];
+  const [{ options, config }] = parseExperiments(minimal(`schedule: [${parts.join(', ')}]`), 'f');
+  expect(options.schedule).toMatchObject({
+    parts: [
+      { peak: 0.1, steps: 5, warmupSteps: 1 },
+      { peak: 0.2, steps: 5, warmupSteps: 1 },
+      { peak: 0.2, steps: 7, warmupSteps: 1 },
+    ],
+  });
+  const merged = { type: 'cosine', peak: 0.2, steps: 7, warmup_steps: 1 };
+  expect(config).toMatchObject({ train_parameters: { schedule: [{}, {}, merged] } });
 });
 
 test('another seed makes a run of its own, of the same experiment', () => {
