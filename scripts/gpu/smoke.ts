@@ -4,7 +4,8 @@ import { Command, Option } from 'commander';
 import { whole } from '../../src/cli/numbers';
 import { PRECISIONS } from '../../src/train/options';
 import { type PrecisionPolicy, setPrecisionPolicy, useXla, type XlaInfo, xlaStats } from '../../src/xla';
-import { cudaDataFolder, librariesBefore } from '../../src/xla/pjrt/platform';
+import { compilerTools } from '../../src/xla/pjrt/cudaTools';
+import { librariesBefore } from '../../src/xla/pjrt/platform';
 import { onlyCpu } from './onlyCpu';
 import { LOSSES, referenceLosses } from './referenceLosses';
 import { TrainingSteps, wave } from './trainingSteps';
@@ -42,8 +43,8 @@ function describe({ plugin, platform, platformVersion, apiVersion, devices, pass
   console.log(`plugin ${name} ${version} (${source}: ${path}): ${platform} ${platformVersion}, PJRT ${api}`);
   for (const { description, kind } of devices) console.log(`device ${kind}: ${description}`);
   if (plugin.kind === 'cuda') {
-    const tools = cudaDataFolder(plugin) ?? 'in no package: XLA looks in /usr/local/cuda';
-    console.log(`tools (ptxas, libdevice): ${tools}`);
+    const { folder, source: by, missing } = compilerTools(plugin)!;
+    console.log(`ptxas and libdevice: ${missing ?? `${folder} (${by})`}`);
     console.log(
       `NVIDIA's libraries from packages: ${librariesBefore(plugin).join(' ') || "none: the system's"}`,
     );
