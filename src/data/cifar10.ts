@@ -2,7 +2,7 @@
 import { createHash } from 'crypto';
 import * as fs from 'fs';
 import * as path from 'path';
-import { replaceFile } from '../atomicFile';
+import { removePartials, replaceFile } from '../atomicFile';
 import { UserError } from '../errors';
 import { projectRoot } from '../projectRoot';
 import { CLASS_NAMES, IMAGE_BYTES, TEST, TRAIN, type SplitFormat } from './format';
@@ -62,6 +62,7 @@ function readCache(cacheDir: string, format: SplitFormat): RawSplit | undefined 
 function writeCache(cacheDir: string, format: SplitFormat, raw: RawSplit): void {
   const files = cacheFiles(cacheDir, format);
   try {
+    for (const file of Object.values(files)) removePartials(file); // an earlier process was killed here, perhaps
     replaceFile(files.images, raw.images);
     replaceFile(files.labels, raw.labels);
   } catch (error) {

@@ -14,12 +14,17 @@ import { BatchOrder, stepSeed } from './order';
 import { UserError } from '../errors';
 import { cycleEnds, learningRateAt } from './schedule';
 import { Sgd } from './sgd';
-import { Feed, makeStep, stepSharding, Meter, type Step, variableOf } from './step';
+import { Feed, makeStep, stepSharding, Meter, type MeterState, type Step, variableOf } from './step';
 
 /** Lets timers, signals and the page's messages through between two steps. */
 const breathe = () => new Promise<void>(resolve => setImmediate(resolve));
 
 const secondsSince = (time: number) => (performance.now() - time) / 1000;
+
+function requireFinite(loss: number, step: number): void {
+  if (!Number.isFinite(loss))
+    throw new UserError(`The loss is ${loss} after step ${step}: lower the learning rate.`);
+}
 
 /** Options of layers that are no numbers of the training: names, and what only the first weights depend on. */
 const NO_OPTION = /^(name|dtype|trainable|batchInputShape|sparse|seed|.*Initializer)$/;
@@ -222,8 +227,7 @@ export class Run {
     const [classificationLoss, wrong] = await this.meter.read();
     const regularizationLoss = await this.regularizationLoss();
     const loss = classificationLoss + regularizationLoss;
-    if (!Number.isFinite(loss))
-      throw new UserError(`The loss is ${loss} after step ${done}: lower the learning rate.`);
+    requireFinite(loss, done);
     const counted = this.countedSteps();
     const pace =
       counted > 0 ? (secondsSince(this.begin) - this.idle) / counted : this.startSeconds / this.uncounted; // compiling included: the next report knows better
@@ -254,6 +258,7 @@ export class Run {
 
   private async validate(): Promise<Validation> {
     const start = performance.now();
+    await this.requireFiniteLoss();
     const split = this.options.validation ?? this.data.test;
     const bestBefore = this.best()?.error ?? Infinity;
     const score = async (): Promise<Validation> => {
@@ -310,14 +315,32 @@ export class Run {
     return byStep || secondsSince(this.saved.at) >= everySeconds;
   }
 
-  /** Saves the state; a disk that is full costs the checkpoint, not the run. */
+  /**
+   * Looks at the loss before weights are kept that it has spoiled: the next report may be far, and a folder keeps two checkpoints.
+   * @returns what the meter holds
+   * @throws UserError when a loss since the last report was no number
+   */
+  private async requireFiniteLoss(): Promise<MeterState> {
+    const state = await this.meter.state();
+    requireFinite(state.sum[0], this.done);
+    return state;
+  }
+
+  /**
+   * Saves the state; a disk that is full costs the checkpoint, not the run.
+   * @throws UserError when the state is not worth it: then the checkpoints before it stay
+   */
   private async save(): Promise<void> {
     if (!this.folder) return;
     const start = performance.now();
-    const { sum, count } = await this.meter.state();
+    const { sum, count } = await this.requireFiniteLoss();
     const arrays: NamedArrays = new Map([['meter', { shape: [sum.length], data: sum }]]);
     for (const [name, variable] of this.variables) {
-      arrays.set(name, { shape: variable.shape, data: new Float32Array(await variable.data<'float32'>()) });
+      const values = new Float32Array(await variable.data<'float32'>());
+      if (!values.every(Number.isFinite))
+        // spoiled by the last step, whose loss was still a number
+        throw new UserError(`'${name}' is not finite after step ${this.done}: lower the learning rate.`);
+      arrays.set(name, { shape: variable.shape, data: values });
     }
     const state: RunState = {
       ...{ step: this.done, startedAt: this.startedAt, seconds: this.seconds(), metered: count },

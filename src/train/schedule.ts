@@ -8,7 +8,10 @@ export interface PiecewiseSchedule {
   boundaries: readonly number[];
 }
 
-/** Linear rise from 0 to `peak` over `warmupSteps`, then a linear fall to `final` at the last step (DAWNBench's triangle). */
+/**
+ * Linear rise from 0 over `warmupSteps`, the last of which has `peak`, as the step after it has; then a linear fall that would reach `final`
+ * one step after the last (DAWNBench's triangle).
+ */
 export interface LinearSchedule {
   type: 'linear';
   peak: number;
@@ -29,7 +32,7 @@ export interface CosineSchedule {
 
 /**
  * One cycle (Smith & Topin 2018, section 3): a linear rise from `peak / startDivisor` over `riseShare` of the steps, the
- * same way down, and a last part in which the rate falls to `final`.
+ * same way down, and a last part in which the rate falls towards `final`, which it would reach one step after the last.
  */
 export interface OneCycleSchedule {
   type: 'one_cycle';
@@ -89,7 +92,7 @@ export function agreeUpTo(steps: number, a: Schedule, b: Schedule): boolean {
   return true;
 }
 
-/** Learning rate of step `step`, counted from 0. Beyond the end: that of the last step. */
+/** Learning rate of step `step`, counted from 0. Beyond the end: what it ends at, the last of `values` or `final`. */
 export function learningRateAt(schedule: Schedule, step: number): number {
   switch (schedule.type) {
     case 'piecewise': {

@@ -10,6 +10,8 @@ import { UserError } from '../../src/errors';
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar10-'));
 const cacheDir = path.join(scratch, 'cache');
 const nowhere = path.join(scratch, 'nowhere');
+/** Above the largest number that Linux gives a process. */
+const NO_PROCESS = 2 ** 22 + 1;
 let data: Cifar10;
 
 beforeAll(async () => {
@@ -49,6 +51,7 @@ test.each([
 ])('the cache is rebuilt after %s', async (_, damage) => {
   for (const name of ['test-images.bin', 'test-labels.bin']) {
     damage(path.join(cacheDir, name));
+    fs.writeFileSync(path.join(cacheDir, `${name}.${NO_PROCESS}.partial`), 'of a process that was killed');
     const again = await loadCifar10({ cacheDir });
     expect(Buffer.compare(again.test.images, data.test.images)).toBe(0);
     const rebuilt = await loadCifar10({ cacheDir, packageDir: nowhere });

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { selectBackend } from '../../src/backends';
 import { train, type Progress, type TrainOptions } from '../../src/train';
 import { Meter } from '../../src/train/step';
-import { readWeights } from '../../src/weights';
+import { readArrays, readWeights } from '../../src/weights';
 import { madeUpData, smallModel } from './killable';
 
 const data = madeUpData();
@@ -149,6 +149,31 @@ test('a learning rate that blows up ends the run with a word of advice', async (
   await expect(run({ schedule: { type: 'linear', peak: 1e30, steps: 10 }, logInterval: 2 })).rejects.toThrow(
     /The loss is (NaN|Infinity) after step \d+: lower the learning rate/,
   );
+});
+
+test('weights that a loss has spoiled are not kept, however far the next report is', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cifar-diverged-'));
+  const diverging = {
+    schedule: { type: 'linear', peak: 1e30, steps: 40 } as const,
+    ema: undefined,
+    logInterval: 100,
+  };
+  const kept = async (options: TrainOptions) => {
+    await expect(run({ ...diverging, ...options })).rejects.toThrow(
+      / is (NaN|Infinity|not finite) after step \d: lower the learning rate/,
+    );
+    return fs.readdirSync(folder).map(name => readArrays(path.join(folder, name)).arrays);
+  };
+  try {
+    const atTheEnd = { folder, everySeconds: 1000 };
+    expect(await kept({ checkpoint: atTheEnd, validationInterval: 3 })).toEqual([]); // no best weights
+    const [newest, ...before] = await kept({ checkpoint: { folder, everySteps: 1 }, validationInterval: 0 });
+    for (const arrays of [newest, ...before])
+      for (const { data: values } of arrays.values()) expect(values.every(Number.isFinite)).toBe(true);
+    expect(newest).toBeDefined();
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
 });
 
 test.each([
