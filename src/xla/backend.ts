@@ -75,7 +75,10 @@ export class XlaBackend extends KernelBackend {
   /** While jit records a function: the values that have no data then, its arguments' and the variables'. */
   unknown?: ReadonlySet<Value>;
   private readonly live = new Map<Value, number>();
+  /** Kernels since everything pending was started. */
   private recorded = 0;
+  /** Resolves when the values that were read last are being computed. */
+  private computing?: Promise<void>;
   private rootScope: unknown;
 
   constructor(readonly runtime: Runtime) {
@@ -195,7 +198,7 @@ export class XlaBackend extends KernelBackend {
     if (entry.strings) return entry.strings;
     const value = entry.value!;
     this.refuseUnknown(value);
-    this.materialize([value]);
+    this.compute(value);
     const array = value.source as DeviceArray;
     if (array.hostData) return fromStorage(array.hostData, entry.dtype, value.dtype).slice();
     return fromStorage(array.onDevice(this.runtime.client).toHost(), entry.dtype, value.dtype);
@@ -208,7 +211,7 @@ export class XlaBackend extends KernelBackend {
     this.refuseUnknown(value);
     value.retain();
     try {
-      await this.materializeAsync([value]);
+      await this.computeAsync(value);
       const array = value.source as DeviceArray;
       if (array.hostData) return fromStorage(array.hostData, entry.dtype, value.dtype).slice();
       return fromStorage(await array.onDevice(this.runtime.client).toHostAsync(), entry.dtype, value.dtype);
@@ -222,11 +225,33 @@ export class XlaBackend extends KernelBackend {
     const value = this.stored(dataId);
     value.retain();
     try {
-      await this.materializeAsync([value]);
+      await this.computeAsync(value);
       await this.done(value);
     } finally {
       value.release();
     }
+  }
+
+  /**
+   * Computes a value that is read, and with it all that is pending: what a loop updates beside the tensor that it reads, an optimizer's
+   * variables beside the loss, would else be computed at each reading from the loop's beginning on.
+   */
+  private compute(value: Value): void {
+    if (value.op !== 'parameter' && !this.tracing) this.flush();
+    this.materialize([value]); // if it can't be computed, this tells why
+  }
+
+  /** As `compute`, compiling off the event loop; what is read meanwhile is computed together. */
+  private async computeAsync(value: Value): Promise<void> {
+    while (value.op !== 'parameter' && this.computing) await this.computing;
+    if (value.op !== 'parameter' && !this.tracing) {
+      this.recorded = 0;
+      this.computing = this.materializeAsync(this.pending())
+        .catch(() => void this.flush())
+        .finally(() => (this.computing = undefined));
+      await this.computing;
+    }
+    await this.materializeAsync([value]);
   }
 
   /** Resolves when the computation of a value that was started is done. */
@@ -274,8 +299,12 @@ export class XlaBackend extends KernelBackend {
    */
   flush(): Value[] {
     this.recorded = 0;
-    const pending = [...this.live.keys()].filter(v => v.op !== 'parameter' && !this.escaped.has(v));
-    return this.startAll(pending);
+    return this.startAll(this.pending());
+  }
+
+  /** What is live and has not been computed, but for what can't be, or is sooner made again than kept. */
+  private pending(): Value[] {
+    return [...this.live.keys()].filter(v => v.op !== 'parameter' && !isFilled(v) && !this.escaped.has(v));
   }
 
   private startAll(values: readonly Value[]): Value[] {
@@ -302,14 +331,12 @@ export class XlaBackend extends KernelBackend {
     const program = this.runtime.compile(module, roots);
     const outputs = this.runtime.execute(program, this.buffers(module.parameters));
     roots.forEach((root, i) => root.bind(outputs[i]));
-    this.recorded = 0;
   }
 
   /** As `materialize`, compiling off the event loop. */
   async materializeAsync(values: readonly Value[]): Promise<void> {
     const roots = this.withLiveValues(values);
     if (roots.length === 0) return;
-    this.recorded = 0;
     const module = this.runtime.knownModule(roots);
     const used = [...roots, ...module.parameters];
     used.forEach(v => v.retain());

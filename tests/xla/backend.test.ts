@@ -48,6 +48,47 @@ describe('lazy execution', () => {
     expect({ compiled, executed }).toEqual({ compiled: 0, executed: 5 });
   });
 
+  test('a loop that reads its loss before its variables compiles once, whatever reads and updates it', async () => {
+    const x = tf.tensor1d([0, 1, 2, 3]);
+    const y = tf.tensor1d([1, 3, 5, 7]);
+    const [slope, offset] = [tf.variable(tf.scalar(0.1)), tf.variable(tf.scalar(0.2))];
+    const optimizer = tf.train.adam(0.1);
+    const step = () =>
+      optimizer.minimize(() => x.mul(slope).add(offset).sub(y).square().mean() as tf.Scalar, true)!;
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+    model.compile({ loss: 'meanSquaredError', optimizer: 'sgd' });
+    let total = tf.scalar(0);
+    const round = async (sync: boolean) => {
+      const loss = step();
+      const value = sync ? loss.dataSync()[0] : (await loss.data())[0];
+      loss.dispose();
+      const before = total;
+      total = before.add(value); // is pending beside what is read
+      before.dispose();
+      await model.trainOnBatch(x.reshape([4, 1]), y.reshape([4, 1]));
+      return value;
+    };
+    const first = await round(false);
+    for (let i = 0; i < 3; i++) await round(i % 2 > 0);
+    let last = first;
+    const { compiled, executed } = await counted(async () => {
+      for (let i = 0; i < 40; i++) last = await round(i % 2 > 0);
+    });
+    expect(compiled).toBe(0);
+    expect(executed).toBeLessThan(40 * 6);
+    expect(last).toBeLessThan(first / 10);
+    expect(total.dataSync()[0]).toBeGreaterThan(first);
+  });
+
+  test('tensors that are read together are computed together', async () => {
+    const image = tf.randomNormal([16, 16]);
+    await image.data();
+    const features = tf.tidy(() => image.matMul(image).relu());
+    const heads = [features.sum(), features.mean(), features.max(), features.min()];
+    const { compiled, executed } = await counted(() => Promise.all(heads.map(head => head.data())));
+    expect({ compiled, executed }).toEqual({ compiled: 1, executed: 1 });
+  });
+
   test('a loop over parts of stored data compiles once', async () => {
     const x = tf.tensor2d(
       Array.from({ length: 48 }, (_, i) => i),
