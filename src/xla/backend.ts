@@ -374,6 +374,15 @@ export class XlaBackend extends KernelBackend {
     return [...roots];
   }
 
+  /** Blocks until all programs are done whose results are live, or will be needed for what is. */
+  finish(): void {
+    const seen = new Set(this.live.keys());
+    for (const value of seen) {
+      if (value.source instanceof DeviceArray) value.source.wait();
+      for (const operand of dependencies(value)) seen.add(operand);
+    }
+  }
+
   // ---------------------------------------------------------------- the rest of tfjs's contract
 
   override memory(): { unreliable: boolean; numBytesOnDevice: number; numArraysOnDevice: number } {

@@ -80,6 +80,15 @@ export class DeviceArray implements Source {
     return [first, ...this.copies].slice(0, devices);
   }
 
+  /** Blocks until the program that computes the data is done, or has failed. */
+  wait(): void {
+    try {
+      this.buffer?.completion().wait();
+    } catch {
+      // whoever reads the data is told
+    }
+  }
+
   free(): void {
     if (this.freed) return;
     this.freed = true;

@@ -130,7 +130,9 @@ function open(options: XlaOptions): { info: XlaInfo; backend: XlaBackend } {
         native,
         passedOver: failed,
       };
-      return { info, backend: new XlaBackend(makeRuntime(client, options, native)) };
+      const backend = new XlaBackend(makeRuntime(client, options, native));
+      process.once('exit', () => backend.finish()); // a process that ends while the plugin computes would crash
+      return { info, backend };
     } catch (error) {
       failed.push({ path: plugin.path, reason: error instanceof Error ? error.message : String(error) });
     }
