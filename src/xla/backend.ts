@@ -414,7 +414,9 @@ export class XlaBackend extends KernelBackend {
     return 1e-7;
   }
 
+  /** tfjs has forgotten all tensors (`tf.engine().reset()`): their memory is freed. */
   override dispose(): void {
+    for (const [value, tensors] of this.live) for (let i = 0; i < tensors; i++) value.release();
     this.live.clear();
   }
 }

@@ -309,6 +309,19 @@ describe('debugNaNs', () => {
   });
 });
 
+test('tf.engine().reset() frees the device, and the back end works on', async () => {
+  const kept = tf.randomNormal([256, 256]);
+  await kept.data();
+  const pending = kept.add(1);
+  expect(xlaStats().bytes).toBeGreaterThanOrEqual(256 * 256 * 4);
+  tf.engine().reset();
+  expect(xlaStats().bytes).toBe(0);
+  expect(tf.memory().numTensors).toBe(0);
+  await useXla();
+  expect(pending.isDisposed).toBe(false); // tfjs has forgotten it
+  expect(tf.tensor1d([1, 2]).add(1).dataSync()).toEqual(Float32Array.of(2, 3));
+});
+
 test('any number of reads at once', async () => {
   const xs = Array.from({ length: 600 }, (_, i) => tf.scalar(i).add(1));
   const values = await Promise.all(xs.map(x => x.data()));

@@ -62,6 +62,7 @@ test('numbers of both precisions can be stacked and concatenated, as float32, an
   const products = tf.tensor2d([[1.5]]).matMul(tf.tensor2d([[1]]));
   expect(tf.stack([products, tf.ones([1, 1])]).dataSync()).toEqual(Float32Array.from([1.5, 1]));
   expect(tf.concat([products, tf.ones([1, 1])]).dataSync()).toEqual(Float32Array.from([1.5, 1]));
+  expect(() => uint8Tensor(new Uint8Array(5), [2, 4])).toThrow('5 bytes are no tensor of shape [2,4]');
   const bytes = uint8Tensor(Uint8Array.from([200]), [1]);
   expect(tf.stack([bytes, tf.tensor1d([300], 'int32')]).dataSync()).toEqual(Int32Array.from([200, 300]));
   expect(() => tf.stack([products, tf.ones([1, 1], 'int32')])).toThrow(/matching dtypes/);
