@@ -61,8 +61,8 @@ export class Runtime {
     private readonly disk?: ExecutableCache,
     /** Element types that the kernels of native/ compute with, which programs may call; none while `jit` records for several devices. */
     public native: readonly DType[] = [],
-    /** Programs kept in memory. */
-    limit = 2048,
+    /** Programs kept in memory, where a small one takes one to two megabytes. */
+    limit = 512,
   ) {
     this.programs = new Recent(limit, ({ executable }) => executable.destroy());
     this.printed = new Recent(limit);

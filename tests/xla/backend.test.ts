@@ -233,6 +233,18 @@ describe('types', () => {
     expect(await tf.concat([x, x]).data()).toEqual(['a', 'ü', '', 'a', 'ü', '']);
   });
 
+  test('what has no order is refused where one is needed', () => {
+    const z = tf.complex([1, 2], [3, 4]);
+    for (const f of [() => tf.mod(z, z), () => tf.relu6(z), () => tf.clipByValue(z, 0, 1), () => tf.max(z)])
+      expect(f).toThrow('does not support complex64 tensors');
+  });
+
+  test('tf.where takes empty tensors with a number beside', () => {
+    const x = tf.zeros([0]);
+    expect(tf.where(x.greater(0), x, 0).shape).toEqual([0]);
+    expect(tf.where(x.greater(0), 1, x).dataSync()).toHaveLength(0);
+  });
+
   test('complex numbers', async () => {
     const x = tf.complex([1, 0], [1, 2]);
     const [re, im] = [tf.real(x.mul(x)), tf.imag(x.mul(x))];

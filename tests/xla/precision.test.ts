@@ -37,6 +37,23 @@ function losses(): number[] {
   return out;
 }
 
+test('mixed_bfloat16 adds up many numbers in float32', async () => {
+  setPrecisionPolicy('mixed_bfloat16');
+  const ones = tf.ones([1000, 1]).matMul(tf.ones([1, 1])); // stored as bf16
+  const to0 = tf.zeros([1000], 'int32') as tf.Tensor1D;
+  const sums = [
+    tf.unsortedSegmentSum(ones, to0, 1),
+    tf.scatterND(to0.expandDims(1), ones.flatten(), [1]),
+    tf.bincount(to0, ones.flatten() as tf.Tensor1D, 1),
+    tf.addN(Array<tf.Tensor>(1000).fill(ones.slice([0, 0], [1, 1]))),
+    tf.avgPool(ones.reshape([1, 40, 25, 1]) as tf.Tensor4D, [40, 25], 1, 'valid').mul(1000),
+    tf
+      .grad(w => tf.matMul(tf.gather(w, to0), tf.ones([2, 1])).sum())(tf.ones([3, 2]))
+      .slice(0, 1),
+  ];
+  for (const sum of sums) expect((await sum.data())[0]).toBe(1000);
+});
+
 test('mixed_bfloat16 trains along float32’s curve, with bf16 products and f32 weights', () => {
   const exact = losses();
   setPrecisionPolicy('mixed_bfloat16');

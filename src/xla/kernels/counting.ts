@@ -2,6 +2,7 @@
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { define } from './define';
+import { addend } from './precision';
 
 interface BincountAttrs {
   size: number;
@@ -17,7 +18,7 @@ function bincount(x: Value, weights: Value, { size, binaryOutput }: BincountAttr
   const type: hlo.TensorType = { dtype: 's32', shape: [rows, columns, 1] };
   const bins = hlo.reshape(hlo.convert(x, 's32'), type.shape);
   const vectors = hlo.concatenate([hlo.iota(type, 0), bins], 2);
-  const dtype = weights.dtype === 'pred' ? 's32' : weights.dtype;
+  const dtype = weights.dtype === 'pred' ? 's32' : addend(weights).dtype;
   const shape = [rows, columns];
   const ones = hlo.fill(1, { dtype, shape });
   const amounts = binaryOutput || weights.size === 0 ? ones : hlo.reshape(hlo.convert(weights, dtype), shape);

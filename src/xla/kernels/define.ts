@@ -9,6 +9,7 @@ import {
 import { BACKEND, type XlaBackend } from '../backend';
 import { checkOutputs, debugsNaNs } from '../debug';
 import { type Lower, type Results, attributesText } from '../deferred';
+import { XlaError } from '../errors';
 import { type DType, type Value, convert } from '../hlo';
 import { runOnHost } from './host';
 import { precisionPolicy, underPolicy } from './precision';
@@ -102,6 +103,35 @@ function inputsOf(
 /** Names of the kernels that have a lowering, in order of definition. */
 export const kernelNames: string[] = [];
 
+/** Kernels of an order that complex numbers have not: XLA would compare their parts, or end the process. */
+const ORDERED: ReadonlySet<string> = new Set([
+  ...['Less', 'LessEqual', 'Greater', 'GreaterEqual', 'Maximum', 'Minimum', 'Max', 'Min', 'ArgMax', 'ArgMin'],
+  ...[
+    'Relu',
+    'Relu6',
+    'LeakyRelu',
+    'Prelu',
+    'Elu',
+    'Selu',
+    'Step',
+    'Sign',
+    'ClipByValue',
+    'Floor',
+    'Ceil',
+    'Round',
+  ],
+  ...[
+    'Mod',
+    'FloorDiv',
+    'TopK',
+    'SearchSorted',
+    'MaxPool',
+    'MaxPool3D',
+    'MaxPoolWithArgmax',
+    'ResizeBilinear',
+  ],
+]);
+
 /** Registers the lowering of a tfjs kernel. */
 export function define<A = NamedAttrMap>(
   name: string,
@@ -115,6 +145,8 @@ export function define<A = NamedAttrMap>(
     kernelFunc: ({ inputs, attrs, backend }) => {
       const xla = backend as XlaBackend;
       if (Object.values(inputs).some(x => x?.dtype === 'string')) return runOnHost(name, inputs, attrs, xla);
+      if (ORDERED.has(name) && Object.values(inputs).some(x => x?.dtype === 'complex64'))
+        throw new XlaError(`${name} does not support complex64 tensors.`);
       xla.beforeKernel();
       const call = new KernelCall(lower, options, inputs, xla);
       const given = (attrs ?? {}) as A;

@@ -6,6 +6,7 @@ import * as hlo from '../hlo';
 import { type Direction, type Value } from '../hlo';
 import { alike, broadcast, like, orNaN, toFloat } from './broadcast';
 import { define, listOf } from './define';
+import { addend } from './precision';
 
 const isNaN = (x: Value): Value => hlo.compare(x, x, 'NE');
 const notZero = (x: Value): Value => hlo.compare(x, like(x, 0), 'NE');
@@ -193,10 +194,20 @@ define('Prelu', inputs => {
   const [x, alpha] = broadcast(toFloat(inputs.x), inputs.alpha);
   return hlo.select(hlo.compare(x, like(x, 0), 'LT'), hlo.mul(x, alpha), x);
 });
-define('AddN', inputs => listOf(inputs).reduce((a, b) => hlo.add(...broadcast(a, b))));
+define('AddN', inputs => listOf(inputs).map(addend).reduce((a, b) => hlo.add(...broadcast(a, b)))); // prettier-ignore
+
+/** The branches in their common shape: tfjs leaves a 1 where the condition and the other branch have none at all. */
+function toOneShape(branches: readonly [Value, Value], { shape, rank }: Value): Value[] {
+  const all = [...branches.map(x => x.shape), ...(rank === branches[0].rank ? [shape] : [])];
+  const common = branches[0].shape.map((_, i) => {
+    const sizes = all.map(each => each[i]);
+    return sizes.includes(0) ? 0 : Math.max(...sizes);
+  });
+  return branches.map(x => hlo.broadcastTo(x, common));
+}
 
 define('Select', ({ condition, ...values }) => {
-  const [t, e] = alike([values.t, values.e] as const);
+  const [t, e] = toOneShape(alike([values.t, values.e] as const), condition);
   const test =
     condition.rank === t.rank || condition.rank === 0
       ? hlo.broadcastTo(condition, t.shape)

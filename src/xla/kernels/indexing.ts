@@ -6,6 +6,7 @@ import { XlaError } from '../errors';
 import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { define } from './define';
+import { addend } from './precision';
 
 const MOVE = { storage: true };
 interface GatherAttrs {
@@ -101,8 +102,14 @@ function scatterNd(onto: Value, indices: Value, updates: Value, combine: hlo.Com
   return hlo.scatter(onto, vectors, full, dims, combine);
 }
 
+/** Adds `updates` up at the index vectors, in an array of zeros. */
+function scatterSum(shape: number[], indices: Value, updates: Value): Value {
+  const { dtype } = addend(updates);
+  return scatterNd(hlo.fill(0, { dtype, shape }), indices, updates, hlo.add);
+}
+
 define<{ shape: number[] }>('ScatterNd', ({ indices, updates }, { shape }) =>
-  scatterNd(hlo.fill(0, { dtype: updates.dtype, shape }), indices, updates, hlo.add),
+  scatterSum(shape, indices, updates),
 );
 define('TensorScatterUpdate', ({ tensor, indices, updates }) =>
   scatterNd(tensor, indices, updates, (_, update) => update),
@@ -117,8 +124,7 @@ define<{ outputShape: number[] }>(
 
 define<{ numSegments: number }>('UnsortedSegmentSum', ({ x, segmentIds }, { numSegments }) => {
   const shape = [numSegments, ...x.shape.slice(segmentIds.rank)];
-  const onto = hlo.fill(0, { dtype: x.dtype, shape });
-  return scatterNd(onto, hlo.reshape(segmentIds, [segmentIds.size, 1]), x, hlo.add);
+  return scatterSum(shape, hlo.reshape(segmentIds, [segmentIds.size, 1]), x);
 });
 
 define<{ depth: number; onValue: number; offValue: number; dtype: DataType }>(

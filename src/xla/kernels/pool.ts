@@ -10,6 +10,7 @@ import { type Value, type Window } from '../hlo';
 import { like } from './broadcast';
 import { define } from './define';
 import { type Axis, axes2D, axes3D, forwardPadding, inputGradientPadding } from './geometry';
+import { addend } from './precision';
 import { largest, outsideOf, taps, untap } from './taps';
 
 interface PoolAttrs {
@@ -155,10 +156,13 @@ function perCount(x: Value, axes: readonly Axis[]): Value {
 }
 
 function avgPool(x: Value, axes: readonly Axis[]): Value {
-  const y = hlo.isFloat(x.dtype) ? x : hlo.convert(x, 'f32');
-  if (isIdentity(axes)) return y;
-  if (isSmall(axes)) return perCount(taps(y, axes, 0).reduce((a, b) => hlo.add(a, b)), axes); // prettier-ignore
-  return perCount(hlo.reduceWindow(y, hlo.scalar(0, y.dtype), windowOf(axes), hlo.add), axes);
+  const y = hlo.isFloat(x.dtype) ? addend(x) : hlo.convert(x, 'f32');
+  const stored = hlo.isFloat(x.dtype) ? x.dtype : 'f32';
+  if (isIdentity(axes)) return hlo.convert(y, stored);
+  const sums = isSmall(axes)
+    ? taps(y, axes, 0).reduce((a, b) => hlo.add(a, b))
+    : hlo.reduceWindow(y, hlo.scalar(0, y.dtype), windowOf(axes), hlo.add);
+  return hlo.convert(perCount(sums, axes), stored);
 }
 
 /**

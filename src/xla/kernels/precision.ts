@@ -38,6 +38,9 @@ export function factor(x: Value): Value {
   return x.dtype === 'bf16' ? hlo.convert(x, 'f32') : x;
 }
 
+/** What is to be added up: bf16 in f32, in which a sum of many does not stand still. */
+export const addend = (x: Value): Value => (x.dtype === 'bf16' ? hlo.convert(x, 'f32') : x);
+
 /** Precision attribute of products. */
 export function productPrecision(): hlo.Precision {
   return policy === 'float32' ? 'HIGHEST' : 'DEFAULT';

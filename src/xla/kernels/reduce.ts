@@ -4,6 +4,7 @@ import * as hlo from '../hlo';
 import { type Value } from '../hlo';
 import { like, orNaN } from './broadcast';
 import { define } from './define';
+import { addend } from './precision';
 
 interface AxisAttrs {
   axis?: number | number[];
@@ -34,8 +35,6 @@ function extreme(x: Value, sign: 1 | -1): Value {
 }
 
 const numeric = (x: Value): Value => (x.dtype === 'pred' ? hlo.convert(x, 's32') : x);
-/** Sums of bf16 are accumulated in f32. */
-const wide = (x: Value): Value => (x.dtype === 'bf16' ? hlo.convert(x, 'f32') : numeric(x));
 
 function reducer(name: string, f: (x: Value, axes: readonly number[]) => Value): void {
   define<AxisAttrs>(name, ({ x }, attrs) => {
@@ -44,14 +43,14 @@ function reducer(name: string, f: (x: Value, axes: readonly number[]) => Value):
   });
 }
 
-reducer('Sum', (x, axes) => hlo.sum(wide(x), axes));
+reducer('Sum', (x, axes) => hlo.sum(addend(numeric(x)), axes));
 reducer('Prod', (x, axes) => hlo.reduce(numeric(x), hlo.scalar(1, numeric(x).dtype), axes, hlo.mul));
 reducer('Max', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), 1), axes, orNaN(hlo.max)));
 reducer('Min', (x, axes) => hlo.reduce(numeric(x), extreme(numeric(x), -1), axes, orNaN(hlo.min)));
 reducer('All', (x, axes) => hlo.reduce(x, hlo.scalar(1, 'pred'), axes, hlo.and));
 reducer('Any', (x, axes) => hlo.reduce(x, hlo.scalar(0, 'pred'), axes, hlo.or));
 reducer('Mean', (x, axes) => {
-  const y = hlo.isFloat(x.dtype) ? wide(x) : hlo.convert(x, 'f32');
+  const y = hlo.isFloat(x.dtype) ? addend(x) : hlo.convert(x, 'f32');
   const count = axes.reduce((n, a) => n * x.shape[a], 1);
   const total = hlo.sum(y, axes);
   return hlo.div(total, like(total, count));
