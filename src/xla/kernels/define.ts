@@ -104,33 +104,12 @@ function inputsOf(
 export const kernelNames: string[] = [];
 
 /** Kernels of an order that complex numbers have not: XLA would compare their parts, or end the process. */
-const ORDERED: ReadonlySet<string> = new Set([
-  ...['Less', 'LessEqual', 'Greater', 'GreaterEqual', 'Maximum', 'Minimum', 'Max', 'Min', 'ArgMax', 'ArgMin'],
-  ...[
-    'Relu',
-    'Relu6',
-    'LeakyRelu',
-    'Prelu',
-    'Elu',
-    'Selu',
-    'Step',
-    'Sign',
-    'ClipByValue',
-    'Floor',
-    'Ceil',
-    'Round',
-  ],
-  ...[
-    'Mod',
-    'FloorDiv',
-    'TopK',
-    'SearchSorted',
-    'MaxPool',
-    'MaxPool3D',
-    'MaxPoolWithArgmax',
-    'ResizeBilinear',
-  ],
-]);
+const ORDERED: ReadonlySet<string> = new Set(
+  (
+    'Less LessEqual Greater GreaterEqual Maximum Minimum Max Min ArgMax ArgMin Relu Relu6 LeakyRelu Prelu Elu Selu Step Sign ClipByValue ' +
+    'Floor Ceil Round Mod FloorDiv TopK SearchSorted MaxPool MaxPool3D MaxPoolWithArgmax ResizeBilinear'
+  ).split(' '),
+);
 
 /** Registers the lowering of a tfjs kernel. */
 export function define<A = NamedAttrMap>(
